@@ -1,0 +1,77 @@
+// A case: a small value that prints on one line, from which everything else is computed.
+//
+//   lens_q=1 lens_k=17 pad_k=1 dim=1 fill=nan
+//
+// `lens_q`, `lens_k` and `dim` are always printed; every other field only when it is not at its
+// default, so that a minimal case is a short line. Text round-trips exactly.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/base/check.h"
+#include "harness/case/enums.h"
+
+namespace padproof {
+
+struct Case {
+  std::vector<int> lens_q;  // real queries of each sequence, from 0; its size is the batch
+  std::vector<int> lens_k;  // real keys of each sequence, from 0
+  int pad_q = 0;            // padded query slots beyond the longest sequence
+  int pad_k = 0;            // padded key slots beyond the longest sequence
+  PadSide pad_side = PadSide::right;
+  int heads = 1;
+  int dim = 1;  // head dimension
+  Mask mask = Mask::none;
+  Layout layout = Layout::bhsd;
+  Dtype dtype = Dtype::f32;  // storage of Q, K, V, O and their gradients
+  Values values = Values::normal;
+  Fill fill = Fill::zero;
+  bool backward = false;  // also run and judge the gradients
+  Schedule schedule;
+  uint64_t seed = 0;  // of every value
+
+  bool operator==(const Case&) const = default;
+
+  int batch() const { return static_cast<int>(lens_q.size()); }
+  int seqlen_q() const;  // slots a sequence: longest real length + pad_q
+  int seqlen_k() const;
+};
+
+/// Limits that Validate enforces; they keep one case under about a second on one core.
+inline constexpr int kMaxBatch = 64;
+inline constexpr int kMaxLen = 4096;
+inline constexpr int kMaxPad = 4096;
+inline constexpr int kMaxHeads = 64;
+inline constexpr int kMaxDim = 256;
+inline constexpr int64_t kMaxElements = int64_t{1}
+                                        << 24;  // of the largest tensor, and of B*H*Sq*Sk
+
+/// The canonical line.
+std::string Print(const Case& c);
+
+/// Reads a line. Fields may come in any order, each once. An error names the field, its column and
+/// what is allowed there. Parse(Print(c)) == c for every valid c, and Parse validates.
+Result<Case> Parse(std::string_view line);
+
+/// An empty string, or what is wrong and what is allowed.
+std::string Validate(const Case& c);
+
+// ---- geometry -----------------------------------------------------------------------------------
+
+/// Slot of real token `i` of sequence `b` (left pads come first).
+int SlotQ(const Case& c, int b, int i);
+int SlotK(const Case& c, int b, int j);
+bool IsRealQ(const Case& c, int b, int slot);
+bool IsRealK(const Case& c, int b, int slot);
+
+/// Number of keys that real query `i` of sequence `b` sees: keys 0 .. VisibleKeys-1.
+int VisibleKeys(const Case& c, int b, int i);
+
+bool HasPads(const Case& c);      // some sequence has a padded query or key slot
+bool HasEmptyRow(const Case& c);  // some real query sees no key
+
+}  // namespace padproof

@@ -1,0 +1,125 @@
+// The closed vocabularies of a case. They are shared by the case line, the kernel row and the C
+// ABI, so their numeric values are fixed; new values are appended.
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace padproof {
+
+enum class Dtype : int32_t { f32 = 0, f16 = 1, bf16 = 2 };
+
+/// Order of the dimensions in memory, outermost first. Strides are contiguous in that order.
+enum class Layout : int32_t { bhsd = 0, bshd = 1 };
+
+/// Who sees whom among the real tokens of one sequence. Query i sees key j when
+///   causal_tl:  j <= i                     (top-left alignment)
+///   causal_br:  j <= i + len_k - len_q     (bottom-right alignment)
+enum class Mask : int32_t { none = 0, causal_tl = 1, causal_br = 2 };
+
+/// Where the padded slots of a sequence lie.
+enum class PadSide : int32_t { right = 0, left = 1 };
+
+/// Order in which the SIMT layer runs blocks and threads.
+enum class Order : int32_t { forward = 0, reverse = 1, random = 2 };
+
+struct Schedule {
+  Order order = Order::forward;
+  uint32_t seed = 0;  // of the random order; 0 elsewhere
+  bool operator==(const Schedule&) const = default;
+};
+
+/// What real tokens hold.
+///   normal      independent, roughly N(0, 1)
+///   large       normal times 16: some logits in the hundreds
+///   tied        every Q and K element equal: all logits of a row tie
+///   one_hot     Q and K rows are unit vectors times 8
+///   increasing  logits grow with the key index: the row maximum moves in every tile
+///   outlier     normal, one channel of Q and K times 32
+///   deep        every logit near -120: exp of an unshifted logit underflows, exp(0 - lse)
+///   overflows near_max    normal Q and K; V within a factor of two of the largest finite value
+///   subnormal   normal Q and K; V subnormal in the storage type
+enum class Values : int32_t {
+  normal = 0,
+  large,
+  tied,
+  one_hot,
+  increasing,
+  outlier,
+  deep,
+  near_max,
+  subnormal,
+};
+
+/// What padded slots hold.
+///   zero   all bits 0
+///   noise  like real tokens, with bits of their own
+///   copy   a copy of a real token of the same sequence and head
+///   hot    K parallel to a real query with a logit far above the row maximum; V, Q, dO large
+///   huge   the largest finite value, either sign
+///   inf    infinity, either sign
+///   nan    quiet NaN, either sign, with payloads
+///   bits   any bit pattern
+enum class Fill : int32_t { zero = 0, noise, copy, hot, huge, inf, nan, bits };
+
+/// True for fills whose every element is finite.
+constexpr bool IsFinite(Fill fill) { return fill < Fill::inf; }
+
+template <class E>
+struct EnumText;  // `names`: one spelling a value, in numeric order
+
+template <>
+struct EnumText<Dtype> {
+  static constexpr std::array<std::string_view, 3> names{"f32", "f16", "bf16"};
+};
+template <>
+struct EnumText<Layout> {
+  static constexpr std::array<std::string_view, 2> names{"bhsd", "bshd"};
+};
+template <>
+struct EnumText<Mask> {
+  static constexpr std::array<std::string_view, 3> names{"none", "causal:tl", "causal:br"};
+};
+template <>
+struct EnumText<PadSide> {
+  static constexpr std::array<std::string_view, 2> names{"right", "left"};
+};
+template <>
+struct EnumText<Order> {
+  static constexpr std::array<std::string_view, 3> names{"forward", "reverse", "random"};
+};
+template <>
+struct EnumText<Values> {
+  static constexpr std::array<std::string_view, 9> names{"normal",  "large",      "tied",
+                                                         "one_hot", "increasing", "outlier",
+                                                         "deep",    "near_max",   "subnormal"};
+};
+template <>
+struct EnumText<Fill> {
+  static constexpr std::array<std::string_view, 8> names{"zero", "noise", "copy", "hot",
+                                                         "huge", "inf",   "nan",  "bits"};
+};
+
+template <class E>
+constexpr std::string_view NameOf(E value) {
+  return EnumText<E>::names[static_cast<size_t>(value)];
+}
+
+/// A bit set over one enum: what a kernel can do.
+template <class E>
+struct Set {
+  uint32_t bits = 0;
+
+  constexpr bool Has(E value) const { return (bits >> static_cast<uint32_t>(value)) & 1u; }
+  static constexpr Set All() { return {(1u << EnumText<E>::names.size()) - 1u}; }
+  bool operator==(const Set&) const = default;
+};
+
+template <class E, class... Rest>
+constexpr Set<E> SetOf(E first, Rest... rest) {
+  return {((1u << static_cast<uint32_t>(first)) | ... | (1u << static_cast<uint32_t>(rest)))};
+}
+
+}  // namespace padproof

@@ -1,0 +1,37 @@
+// The numbers of a case: every element is a function of (case, operand, b, h, token, d) alone, made
+// with integer arithmetic and exact conversions, so that it has the same bits on every machine and
+// does not move when shapes, pads or neighbours change.
+
+#pragma once
+
+#include <cstdint>
+
+#include "harness/base/dtype.h"
+#include "harness/case/case.h"
+
+namespace padproof {
+
+/// The tensors of attention. Index order is b, h, s, d.
+enum class Operand : int { q, k, v, o, lse, d_o, dq, dk, dv };
+inline constexpr int kOperands = 9;
+
+/// "q", "k", "v", "out", "lse", "dout", "dq", "dk", "dv".
+const char* NameOf(Operand op);
+
+/// True when the rows of `op` are queries, false when they are keys.
+constexpr bool HasQueryRows(Operand op) {
+  return op == Operand::q || op == Operand::o || op == Operand::lse || op == Operand::d_o ||
+         op == Operand::dq;
+}
+
+/// Bits of real token `i` of an input (q, k, v, d_o), in c.dtype.
+uint32_t RealBits(const Case& c, Operand op, int b, int h, int i, int d);
+
+/// Bits of padded slot number `pad` (0, 1, ... over the padded slots of sequence b) under `fill`.
+/// `dtype` is c.dtype, or f32 for lse.
+uint32_t PadBits(const Case& c, Fill fill, Operand op, int b, int h, int pad, int d);
+
+/// float(1/sqrt(dim)), rounded to nearest: the exact number that kernels and oracle use.
+float SoftmaxScale(const Case& c);
+
+}  // namespace padproof

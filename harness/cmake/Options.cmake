@@ -1,0 +1,33 @@
+# Options of a padproof build, and the flags that every target of ours takes.
+
+option(PADPROOF_TORCH "Build the LibTorch kernels if LibTorch is found" ON)
+option(PADPROOF_CUDA "Compile the .cu kernels with nvcc too, if nvcc is found" ON)
+option(PADPROOF_FUZZ "Link fuzz targets with libFuzzer (clang); otherwise they only replay" OFF)
+set(PADPROOF_SANITIZE "" CACHE STRING "Sanitizers for kernels and harness, e.g. address,undefined")
+
+# Arithmetic must not depend on the compiler: no contraction to fma, no fast-math.
+add_library(padproof_flags INTERFACE)
+target_include_directories(padproof_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(padproof_flags INTERFACE
+  -ffp-contract=off -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
+if(PADPROOF_SANITIZE)
+  target_compile_options(padproof_flags INTERFACE -fsanitize=${PADPROOF_SANITIZE})
+  target_link_options(padproof_flags INTERFACE -fsanitize=${PADPROOF_SANITIZE})
+endif()
+
+# What this build leaves out: "name|why|how to get it", printed at the end of configuration and
+# compiled into `padproof doctor`.
+set_property(GLOBAL PROPERTY PADPROOF_LEFT_OUT "")
+function(padproof_left_out name why remedy)
+  set_property(GLOBAL APPEND PROPERTY PADPROOF_LEFT_OUT "${name}|${why}|${remedy}")
+endfunction()
+function(padproof_print_left_out)
+  get_property(rows GLOBAL PROPERTY PADPROOF_LEFT_OUT)
+  foreach(row IN LISTS rows)
+    string(REPLACE "|" ";" cells "${row}")
+    list(GET cells 0 name)
+    list(GET cells 1 why)
+    list(GET cells 2 remedy)
+    message(STATUS "padproof: left out: ${name} (${why}); to get it: ${remedy}")
+  endforeach()
+endfunction()

@@ -1,0 +1,165 @@
+// The kernel row: what a kernel can do and what it promises. One file under kernels/ states one row
+// and two host functions; being compiled in is being registered.
+//
+// Everything that crosses to a kernel is plain C data (fixed-width fields, no C++ types), so the
+// same row also crosses the C ABI of a plugin: see plugin.h. This header compiles with g++, clang
+// and nvcc.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "harness/case/enums.h"
+
+namespace padproof {
+
+// ---- one call -----------------------------------------------------------------------------------
+
+/// A strided view. Index order is always b, h, s, d, whatever the memory layout; strides count
+/// elements. `data` is null for a tensor that this call does not use.
+struct Tensor {
+  void* data;
+  int64_t size[4];
+  int64_t stride[4];
+};
+
+/// Arguments of one forward or backward call. Buffers are guarded and filled by the harness;
+/// outputs arrive filled with a pattern, not with zeros.
+struct AttentionArgs {
+  uint32_t struct_size;  // sizeof(AttentionArgs) of the caller
+  Dtype dtype;           // of q, k, v, o and their gradients
+  int32_t batch;
+  int32_t heads;
+  int32_t seqlen_q;  // padded lengths: slots a sequence
+  int32_t seqlen_k;
+  int32_t dim;
+  Mask mask;
+  float softmax_scale;       // exact fp32 number, 1/sqrt(dim) rounded to nearest
+  const int32_t* seqused_q;  // [batch] real queries of each sequence
+  const int32_t* seqused_k;  // [batch] real keys of each sequence
+  const int32_t* leftpad_q;  // [batch] padded slots before the first real query
+  const int32_t* leftpad_k;  // [batch] padded slots before the first real key
+  Tensor q, k, v;            // forward and backward: in
+  Tensor o;                  // forward: out; backward: in
+  Tensor lse;                // fp32, size [b, h, s, 1], natural log. forward: out; backward: in
+  Tensor d_o;                // backward: in
+  Tensor dq, dk, dv;         // backward: out
+  void* workspace;           // of workspace_bytes(args) bytes, filled with a pattern
+  Order schedule_order;      // SIMT schedule; other backends ignore it
+  uint32_t schedule_seed;
+};
+
+enum class StatusCode : int32_t {
+  ok = 0,
+  rejected = 1,  // the checked entry point refuses this input; never a failure of the kernel
+  failed = 2,    // the launch itself failed: a finding
+};
+
+/// `reason` is static text, or null when ok.
+struct Status {
+  StatusCode code;
+  const char* reason;
+};
+
+inline constexpr Status kOk{StatusCode::ok, nullptr};
+
+using LaunchFunction = Status (*)(const AttentionArgs&);
+using WorkspaceFunction = size_t (*)(const AttentionArgs&);
+
+// ---- what it can do and what it promises
+// ----------------------------------------------------------
+
+/// What padded slots of Q, K, V, dO (and of O and LSE read by a backward) may hold while real
+/// results stay the same bits.
+enum class PadContent : int32_t {
+  any_bits = 0,       // NaN and infinities included
+  finite = 1,         // any finite value
+  finite_scores = 2,  // finite values whose scores q.k stay finite in fp32 (additive -inf masks)
+  zero = 3,
+};
+
+/// Result of a real query that sees no key.
+enum class EmptyRow : int32_t {
+  zero = 0,  // O = 0, LSE = -inf, gradients 0
+  nan = 1,   // O = NaN
+  unspecified = 2,
+};
+
+/// O and LSE at padded queries, dQ, dK, dV at padded slots.
+enum class PadOutputs : int32_t {
+  zero = 0,     // O = 0, LSE = -inf, gradients 0
+  written = 1,  // some value, the same whatever was in the buffer before
+  untouched = 2,
+};
+
+/// Whether repeating a call gives the same bits.
+enum class Determinism : int32_t { both = 0, forward_only = 1, none = 2 };
+
+/// Rounding facts that the oracle's bound assumes (reference/README.md). All are relative errors
+/// except `eta_p`. Defaults are those of a kernel that stays in fp32 between load and store.
+struct NumericsProfile {
+  double p_rounding = 0;           // u_p: relative error of P rounded before P*V; 0 = kept in fp32
+  double p_underflow = 0;          // eta_p: half the smallest subnormal of the type P is rounded to
+  double score_rounding = 0;       // u_s: scores stored below fp32
+  double qk_scale_rounding = 0;    // u_qs: Q or K pre-scaled in storage precision
+  double exp_error = 5 * 0x1p-24;  // relative error of one exponential
+  double accumulation_factor = 1;  // roundings a product: 1 = SIMT fp32 in any order
+  int32_t tile_keys = 1;           // fewest keys between two rescales; 1 covers every tiling
+  int32_t split = 0;               // 1: split-KV merge possible
+  int32_t row_sum_of_rounded_p = 0;  // 1: the row sum adds the rounded P
+};
+
+struct Promises {
+  PadContent pad_content = PadContent::any_bits;
+  EmptyRow empty_row = EmptyRow::zero;
+  PadOutputs pad_outputs = PadOutputs::zero;
+  Determinism determinism = Determinism::both;
+};
+
+/// Capabilities and promises; plain data without pointers.
+struct KernelTraits {
+  Set<Dtype> dtypes = SetOf(Dtype::f32);
+  Set<Layout> layouts = SetOf(Layout::bhsd);
+  Set<Mask> masks = SetOf(Mask::none);
+  Set<PadSide> pad_sides = SetOf(PadSide::right);
+  int32_t dim_max = 256;
+  int32_t dim_multiple = 1;  // head dims must be multiples of it
+  int32_t tile_q = 16;       // tile sizes: the generator crowds lengths around their multiples
+  int32_t tile_k = 16;
+  int32_t returns_lse = 0;  // 1: forward writes natural-log LSE
+  Promises promises;
+  NumericsProfile numerics;
+};
+
+struct KernelRow {
+  const char* name;     // file name without extension, then ".variant" if the file has several rows
+  const char* backend;  // "simt", "cuda" or "cpu"
+  const char* file;     // source, relative to the repository
+  const char* summary;  // one line: what it is
+  const char*
+      source;  // where a weaker promise is documented (thread, manual); "" if none is weaker
+  KernelTraits traits;
+  LaunchFunction forward;             // null: backward only (O and LSE come from the oracle)
+  LaunchFunction backward;            // null: forward only
+  WorkspaceFunction workspace_bytes;  // null: no workspace
+};
+
+/// Registers a row; rows live until the process ends. Returns true, for a static initialiser.
+bool RegisterKernel(const KernelRow& row);
+
+#if defined(__CUDACC__)
+inline constexpr const char* kBackendOfCudaSource = "cuda";
+#else
+inline constexpr const char* kBackendOfCudaSource = "simt";
+#endif
+
+}  // namespace padproof
+
+#define PADPROOF_CONCAT_INNER(a, b) a##b
+#define PADPROOF_CONCAT(a, b) PADPROOF_CONCAT_INNER(a, b)
+
+/// PADPROOF_KERNEL({.name = "flash_fwd", ...}): one row, at namespace scope of a file in kernels/.
+#define PADPROOF_KERNEL(...)                                                            \
+  [[maybe_unused]] static const bool PADPROOF_CONCAT(kernel_registered_, __COUNTER__) = \
+      ::padproof::RegisterKernel(::padproof::KernelRow __VA_ARGS__)

@@ -1,0 +1,78 @@
+// A problem: the tensors of one case in guarded buffers, ready for launches.
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/case/case.h"
+#include "harness/case/values.h"
+#include "harness/judge/kernel.h"
+
+namespace padproof {
+
+/// What outputs and workspace hold before a launch. Both read as numbers no kernel computes.
+enum class Prefill : int { nan_pattern, finite_pattern };
+
+/// An element by its meaning: b, h, token (real index, not slot), d.
+struct Index {
+  int b, h, i, d;
+};
+
+class Problem {
+ public:
+  /// Inputs per the case (values in real tokens, c.fill in pads); outputs hold `prefill`.
+  explicit Problem(const Case& c, Prefill prefill = Prefill::nan_pattern);
+
+  const Case& c() const { return case_; }
+  Dtype DtypeOf(Operand op) const { return op == Operand::lse ? Dtype::f32 : case_.dtype; }
+  int Columns(Operand op) const { return op == Operand::lse ? 1 : case_.dim; }
+  int Slots(Operand op) const;               // rows a sequence, pads included
+  int RealRows(Operand op, int b) const;     // real tokens of sequence b
+  int Slot(Operand op, int b, int i) const;  // slot of real token i
+  bool IsReal(Operand op, int b, int slot) const;
+
+  /// By slot.
+  uint32_t Bits(Operand op, int b, int h, int slot, int d) const;
+  void SetBits(Operand op, int b, int h, int slot, int d, uint32_t bits);
+  /// By real token: the exact stored value, or the value rounded to the storage type.
+  double Real(Operand op, const Index& at) const;
+  void SetReal(Operand op, const Index& at, double value);
+
+  /// Refills the pads of the inputs (Q, K, V, dO) with another content.
+  void FillPads(Fill fill);
+  /// Refills the pads of one operand only (O and LSE included).
+  void FillPads(Operand op, Fill fill);
+  /// Fills an operand whole, pads included, with its prefill pattern.
+  void PrefillOutput(Operand op, Prefill prefill);
+
+  /// Views for the kernel. `tensors` not used in this direction have null data.
+  AttentionArgs Args(bool backward);
+  void* PrepareWorkspace(size_t bytes);
+
+  /// Bytes outside the buffers that changed since construction: "" or "out: 4 bytes before ...".
+  std::string BrokenGuard() const;
+  /// Copy of an operand's raw bytes, for comparisons.
+  std::vector<uint8_t> Bytes(Operand op) const;
+
+ private:
+  struct Buffer {
+    std::vector<uint8_t> storage;  // guard, data, guard
+    size_t bytes = 0;
+  };
+  uint8_t* Data(Operand op);
+  const uint8_t* Data(Operand op) const;
+  size_t Offset(Operand op, int b, int h, int slot, int d) const;
+  Tensor View(Operand op);
+
+  Case case_;
+  Prefill prefill_;
+  std::array<Buffer, kOperands> buffers_;
+  Buffer workspace_;
+  std::array<std::vector<int32_t>, 4> lengths_;  // seqused_q, seqused_k, leftpad_q, leftpad_k
+};
+
+}  // namespace padproof

@@ -1,0 +1,53 @@
+// A property (a law) and its registry. One file under properties/ states one law.
+
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/base/random.h"
+#include "harness/case/case.h"
+#include "harness/judge/kernel.h"
+#include "harness/judge/verdict.h"
+
+namespace padproof {
+
+struct Property {
+  const char* name;       // the file's name
+  const char* statement;  // one line, as the report prints it
+
+  /// Null when the law speaks about kernels of this kind; else why not ("returns no LSE").
+  /// `has_forward`, `has_backward` say which functions the row has.
+  const char* (*inapplicable)(const KernelTraits& traits, bool has_forward, bool has_backward);
+
+  /// Bends a drawn case towards what the law needs (pads, a fill, backward), so that few are
+  /// skipped.
+  void (*prepare)(Case& c, const KernelTraits& traits, Random& random);
+
+  /// Launches as often as it must and judges. Runs in a worker, or in-process in a fuzz target.
+  Verdict (*check)(const KernelRow& kernel, const Case& c);
+};
+
+bool RegisterProperty(const Property& property);
+const std::vector<const Property*>& Properties();     // by name
+const Property* FindProperty(std::string_view name);  // null if unknown
+
+/// All rows registered in this process, by name.
+const std::vector<const KernelRow*>& Kernels();
+/// `id` is "name@backend". Null if unknown.
+const KernelRow* FindKernel(std::string_view id);
+std::string IdOf(const KernelRow& row);
+
+/// Null when the kernel's row covers this case, else which capability is missing.
+std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_backward,
+                        const Case& c);
+
+/// Validates, asks the row, then the law: the one judge behind every driver.
+Verdict Judge(const Property& property, const KernelRow& kernel, const Case& c);
+
+}  // namespace padproof
+
+#define PADPROOF_PROPERTY(...)                                                            \
+  [[maybe_unused]] static const bool PADPROOF_CONCAT(property_registered_, __COUNTER__) = \
+      ::padproof::RegisterProperty(::padproof::Property __VA_ARGS__)
