@@ -21,6 +21,17 @@ struct Judged {
   double radius = 0;
 };
 
+/// The real tokens of one sequence and head, decoded once. Matrices are [token][dim], row by row.
+struct Head {
+  int len_q = 0, len_k = 0, dim = 0;
+  Dtype dtype = Dtype::f32;
+  double scale = 0;          // the exact fp32 softmax scale
+  std::vector<int> visible;  // [len_q] keys that a query sees: keys 0 .. visible - 1
+  std::vector<double> q, k, v;
+  std::vector<double> o, lse, d_o;  // as stored; empty without a backward
+};
+Head ReadHead(const Problem& problem, int b, int h);
+
 /// One row (b, h, i) of the forward.
 struct ForwardRow {
   std::string out_of_domain;  // "" or the violated inequality: the row is not judged elementwise
@@ -28,9 +39,10 @@ struct ForwardRow {
   Judged lse;                 // natural log
   std::vector<Judged> out;    // [dim]
   std::vector<double> p;      // [visible] softmax probabilities
-  double row_sum_radius = 0;  // of sum_j P_ij and of O under V = 1, see RowSumRadius
+  double row_sum_radius = 0;  // of the sum of P read through one-hot V, before storage rounding
 };
 
+ForwardRow Forward(const Head& head, const NumericsProfile& profile, int i);
 ForwardRow Forward(const Problem& problem, const NumericsProfile& profile, int b, int h, int i);
 
 /// Gradients of one sequence and head. With `conditional`, LSE and O are the values stored in the
@@ -42,6 +54,7 @@ struct Gradients {
   std::vector<std::vector<Judged>> dk;  // [len_k][dim]
   std::vector<std::vector<Judged>> dv;  // [len_k][dim]
 };
+Gradients Backward(const Head& head, const NumericsProfile& profile, bool conditional);
 Gradients Backward(const Problem& problem, const NumericsProfile& profile, int b, int h,
                    bool conditional);
 

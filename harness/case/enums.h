@@ -38,8 +38,11 @@ struct Schedule {
 ///   one_hot     Q and K rows are unit vectors times 8
 ///   increasing  logits grow with the key index: the row maximum moves in every tile
 ///   outlier     normal, one channel of Q and K times 32
-///   deep        every logit near -120: exp of an unshifted logit underflows, exp(0 - lse)
-///   overflows near_max    normal Q and K; V within a factor of two of the largest finite value
+///   deep        every logit near -120: exp of an unshifted logit underflows and exp(0 - lse)
+///               overflows
+///   near_max    normal Q and K; V as large as a correct kernel must take: a quarter to half of the
+///               largest finite f16; in f32 and bf16, where the unnormalised sum has no more range
+///               than V, 2^-19 to 2^-18 of the largest finite value
 ///   subnormal   normal Q and K; V subnormal in the storage type
 enum class Values : int32_t {
   normal = 0,

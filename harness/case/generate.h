@@ -24,6 +24,16 @@ struct Domain {
   bool scheduled = true;       // the SIMT schedule matters (backend "simt")
 };
 
+/// True when the kernel behind `domain` can run `c`.
+bool IsWithin(const Domain& domain, const Case& c);
+
+/// A valid case within `domain` near `c`, whose enums are named and whose lists are not empty and
+/// of one size: what the kernel lacks is replaced, what costs more than kMaxWork is cut.
+Case Fit(const Domain& domain, Case c);
+
+/// Of a drawn case: multiplications of Q K^T. It keeps a launch on the host well under a second.
+inline constexpr int64_t kMaxWork = int64_t{1} << 20;
+
 /// A valid case within `domain`. `size` grows from 0 to 100 over a run: small cases first.
 Case Generate(const Domain& domain, Random& random, int size);
 

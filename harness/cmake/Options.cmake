@@ -9,7 +9,8 @@ set(PADPROOF_SANITIZE "" CACHE STRING "Sanitizers for kernels and harness, e.g. 
 add_library(padproof_flags INTERFACE)
 target_include_directories(padproof_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(padproof_flags INTERFACE
-  -ffp-contract=off -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
+  -ffp-contract=off -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wnon-virtual-dtor
+  -Wno-missing-field-initializers)  # rows and failures name only what they set
 if(PADPROOF_SANITIZE)
   target_compile_options(padproof_flags INTERFACE -fsanitize=${PADPROOF_SANITIZE})
   target_link_options(padproof_flags INTERFACE -fsanitize=${PADPROOF_SANITIZE})
@@ -23,11 +24,20 @@ function(padproof_left_out name why remedy)
 endfunction()
 function(padproof_print_left_out)
   get_property(rows GLOBAL PROPERTY PADPROOF_LEFT_OUT)
+  set(PADPROOF_LEFT_OUT_ROWS "")
   foreach(row IN LISTS rows)
     string(REPLACE "|" ";" cells "${row}")
     list(GET cells 0 name)
     list(GET cells 1 why)
     list(GET cells 2 remedy)
     message(STATUS "padproof: left out: ${name} (${why}); to get it: ${remedy}")
+    string(APPEND PADPROOF_LEFT_OUT_ROWS "    {\"${name}\", \"${why}\", \"${remedy}\"},\n")
   endforeach()
+  configure_file(${PROJECT_SOURCE_DIR}/harness/cmake/build_info.h.in
+    ${PROJECT_BINARY_DIR}/generated/build_info.h @ONLY)
+endfunction()
+
+# .cu files of `target` are C++ here: the SIMT header supplies CUDA's names.
+function(padproof_compile_cuda_as_cxx target)
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-xc++>)
 endfunction()

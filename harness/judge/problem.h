@@ -55,14 +55,17 @@ class Problem {
 
   /// Bytes outside the buffers that changed since construction: "" or "out: 4 bytes before ...".
   std::string BrokenGuard() const;
-  /// Copy of an operand's raw bytes, for comparisons.
+  /// Copy of an operand's raw bytes, for comparisons; empty if this case has no such tensor.
   std::vector<uint8_t> Bytes(Operand op) const;
+  /// seqused_q, seqused_k, leftpad_q, leftpad_k as the kernel left them.
+  const std::array<std::vector<int32_t>, 4>& lengths() const { return lengths_; }
 
  private:
   struct Buffer {
     std::vector<uint8_t> storage;  // guard, data, guard
     size_t bytes = 0;
   };
+  static void Allocate(Buffer& buffer, size_t bytes);
   uint8_t* Data(Operand op);
   const uint8_t* Data(Operand op) const;
   size_t Offset(Operand op, int b, int h, int slot, int d) const;

@@ -33,10 +33,7 @@ bool RegisterProperty(const Property& property);
 const std::vector<const Property*>& Properties();     // by name
 const Property* FindProperty(std::string_view name);  // null if unknown
 
-/// All rows registered in this process, by name.
-const std::vector<const KernelRow*>& Kernels();
-/// `id` is "name@backend". Null if unknown.
-const KernelRow* FindKernel(std::string_view id);
+/// "name@backend"
 std::string IdOf(const KernelRow& row);
 
 /// Null when the kernel's row covers this case, else which capability is missing.

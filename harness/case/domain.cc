@@ -1,0 +1,82 @@
+// Decides whether a kernel can run a case, and moves a case to where it can.
+
+#include <algorithm>
+#include <bit>
+
+#include "harness/case/generate.h"
+
+namespace padproof {
+namespace {
+
+template <class E>
+E Nearest(Set<E> set, E value) {
+  PADPROOF_CHECK(set.bits != 0);
+  return set.Has(value) ? value : static_cast<E>(std::countr_zero(set.bits));
+}
+
+int64_t Work(const Case& c) {
+  const int64_t rows = int64_t{c.batch()} * c.heads;
+  return rows * std::max(1, c.seqlen_q()) * std::max(1, c.seqlen_k()) * c.dim;
+}
+
+int FitDim(const Domain& domain, int dim) {
+  const int multiple = domain.dim_multiple;
+  const int largest = std::min(domain.dim_max, kMaxDim) / multiple * multiple;
+  return std::clamp(dim / multiple * multiple, multiple, largest);
+}
+
+/// One cut that keeps lengths as long as anything else can give way.
+void Cut(const Domain& domain, Case& c) {
+  const auto halve = [](int& value) { value /= 2; };
+  if (c.dim > 8 && FitDim(domain, c.dim / 2) < c.dim) {
+    c.dim = FitDim(domain, c.dim / 2);
+  } else if (c.heads > 1) {
+    --c.heads;
+  } else if (c.batch() > 1) {
+    c.lens_q.pop_back();
+    c.lens_k.pop_back();
+  } else if (c.pad_q + c.pad_k > 2) {
+    halve(c.pad_q);
+    halve(c.pad_k);
+  } else {
+    halve(c.lens_q.front());
+    halve(c.lens_k.front());
+  }
+}
+
+}  // namespace
+
+bool IsWithin(const Domain& domain, const Case& c) {
+  return domain.dtypes.Has(c.dtype) && domain.layouts.Has(c.layout) && domain.masks.Has(c.mask) &&
+         domain.pad_sides.Has(c.pad_side) && c.dim <= domain.dim_max &&
+         c.dim % domain.dim_multiple == 0 && (domain.backward || !c.backward) &&
+         (c.backward || !domain.backward_only) &&
+         (domain.scheduled || c.schedule.order == Order::forward);
+}
+
+Case Fit(const Domain& domain, Case c) {
+  PADPROOF_CHECK(domain.dim_multiple >= 1 && domain.dim_multiple <= domain.dim_max);
+  PADPROOF_CHECK(c.lens_q.size() == c.lens_k.size() && !c.lens_q.empty());
+  if (c.batch() > kMaxBatch) {
+    c.lens_q.resize(kMaxBatch);
+    c.lens_k.resize(kMaxBatch);
+  }
+  for (int& len : c.lens_q) len = std::clamp(len, 0, kMaxLen);
+  for (int& len : c.lens_k) len = std::clamp(len, 0, kMaxLen);
+  c.pad_q = std::clamp(c.pad_q, 0, kMaxPad);
+  c.pad_k = std::clamp(c.pad_k, 0, kMaxPad);
+  c.heads = std::clamp(c.heads, 1, kMaxHeads);
+  c.dim = FitDim(domain, c.dim);
+  c.dtype = Nearest(domain.dtypes, c.dtype);
+  c.layout = Nearest(domain.layouts, c.layout);
+  c.mask = Nearest(domain.masks, c.mask);
+  c.pad_side = Nearest(domain.pad_sides, c.pad_side);
+  c.backward = domain.backward_only || (domain.backward && c.backward);
+  if (!domain.scheduled) c.schedule = {};
+  if (c.schedule.order != Order::random) c.schedule.seed = 0;
+  while (Work(c) > kMaxWork) Cut(domain, c);
+  PADPROOF_CHECK(Validate(c).empty() && IsWithin(domain, c));
+  return c;
+}
+
+}  // namespace padproof

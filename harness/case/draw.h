@@ -1,0 +1,30 @@
+// Draws of single fields, shared by the generator and the mutator. Not for others.
+
+#pragma once
+
+#include "harness/case/generate.h"
+
+namespace padproof::draw {
+
+/// One of the set's values, each equally likely.
+template <class E>
+E OneOf(Set<E> set, Random& random) {
+  PADPROOF_CHECK(set.bits != 0);
+  for (;;) {
+    const auto value = static_cast<E>(random.Below(EnumText<E>::names.size()));
+    if (set.Has(value)) return value;
+  }
+}
+
+/// A length at or one off a multiple of the tile.
+int LengthNearTile(int tile, Random& random);
+/// 0, 1, near a multiple of the tile, or anything up to `largest`.
+int Length(int tile, int largest, Random& random);
+/// 0, 1, a few, or about a tile.
+int Pad(int tile, Random& random);
+int Dim(const Domain& domain, Random& random);
+Fill OneFill(Random& random);
+Schedule OneSchedule(Random& random);
+uint64_t Seed(Random& random);
+
+}  // namespace padproof::draw

@@ -1,0 +1,180 @@
+// Decides which cases a random run meets, and how often. generate_test.cc states the frequencies
+// that this is tuned to.
+
+#include "harness/case/generate.h"
+
+#include <algorithm>
+
+#include "harness/case/draw.h"
+
+namespace padproof {
+namespace draw {
+
+int LengthNearTile(int tile, Random& random) {
+  const int multiple = random.Chance(65) ? 1 : 2;
+  return std::max(0, tile * multiple + random.Between(-1, 1));
+}
+
+int Length(int tile, int largest, Random& random) {
+  const uint32_t kind = random.Below(100);
+  if (kind < 10) return 0;
+  if (kind < 20) return 1;
+  // Small cases first: lengths near a tile come in as `largest` approaches it.
+  if (kind < 60 && random.Below(40) < 8 + static_cast<uint32_t>(largest)) {
+    return LengthNearTile(tile, random);
+  }
+  return random.Between(0, largest);
+}
+
+int Pad(int tile, Random& random) {
+  switch (random.Below(8)) {
+    case 0:
+    case 1:
+      return 0;
+    case 2:
+    case 3:
+      return 1;
+    case 4:
+      return tile - 1;
+    case 5:
+      return tile + random.Between(0, 1);
+    default:
+      return random.Between(2, 7);
+  }
+}
+
+int Dim(const Domain& domain, Random& random) {
+  const int multiple = domain.dim_multiple;
+  const int count = std::min(domain.dim_max, kMaxDim) / multiple;
+  if (random.Chance(6)) return multiple * random.Between(1, count);
+  if (random.Chance(3)) return multiple * count;
+  const int dim = random.OneOf({1, 2, 4, 8, 8, 16, 16});
+  return multiple * std::clamp(dim / multiple, 1, count);
+}
+
+Fill OneFill(Random& random) {
+  // Pads that may not be looked at at all are what most laws are about: half the draws.
+  if (random.Chance(50)) return random.OneOf({Fill::nan, Fill::inf, Fill::bits});
+  return random.OneOf({Fill::zero, Fill::noise, Fill::copy, Fill::hot, Fill::huge});
+}
+
+Schedule OneSchedule(Random& random) {
+  switch (random.Below(3)) {
+    case 0:
+      return {.order = Order::forward, .seed = 0};
+    case 1:
+      return {.order = Order::reverse, .seed = 0};
+    default:
+      return {.order = Order::random, .seed = random.Below(1000)};
+  }
+}
+
+uint64_t Seed(Random& random) {
+  if (random.Chance(20)) return 0;
+  return random.Chance(10) ? random.Next() : random.Below(100000);
+}
+
+}  // namespace draw
+
+namespace {
+
+/// What a whole case may use. Each feature is off in a quarter of the cases, so that features also
+/// meet without a third one that hides their bug.
+struct Swarm {
+  explicit Swarm(Random& random)
+      : batches(random.Chance(75)),
+        heads(random.Chance(75)),
+        pads(random.Chance(75)),
+        left(random.Chance(75)),
+        causal(random.Chance(75)),
+        layouts(random.Chance(75)),
+        dtypes(random.Chance(75)),
+        values(random.Chance(75)),
+        fills(random.Chance(75)),
+        backward(random.Chance(75)),
+        schedules(random.Chance(75)),
+        empties(random.Chance(75)) {}
+  bool batches, heads, pads, left, causal, layouts, dtypes, values, fills, backward, schedules,
+      empties;
+};
+
+int LengthUnder(const Swarm& swarm, int tile, int largest, Random& random) {
+  const int len = draw::Length(tile, largest, random);
+  return len == 0 && !swarm.empties ? 1 : len;
+}
+
+/// All equal, all different, or independent; sometimes one sequence without tokens.
+std::vector<int> Lengths(const Swarm& swarm, int batch, int tile, int largest, Random& random) {
+  std::vector<int> lens;
+  const uint32_t kind = random.Below(4);
+  for (int b = 0; b < batch; ++b) {
+    int len = LengthUnder(swarm, tile, largest, random);
+    if (kind == 0 && b > 0) len = lens.front();
+    // A few more tries, then one step past the longest, which is surely new.
+    const auto is_old = [&] { return std::find(lens.begin(), lens.end(), len) != lens.end(); };
+    for (int tries = 0; kind == 1 && is_old(); ++tries) {
+      len = tries < 4 ? LengthUnder(swarm, tile, largest, random)
+                      : *std::max_element(lens.begin(), lens.end()) + 1;
+    }
+    lens.push_back(len);
+  }
+  if (swarm.empties && batch > 1 && random.Chance(10)) {
+    lens[random.Below(static_cast<uint32_t>(batch))] = 0;
+  }
+  return lens;
+}
+
+void DrawShape(const Domain& domain, const Swarm& swarm, int size, Random& random, Case& c) {
+  const int largest = 2 + size * 38 / 100;
+  const int batch = swarm.batches ? random.Between(1, 4) : 1;
+  c.lens_q = Lengths(swarm, batch, domain.tile_q, largest, random);
+  c.lens_k = Lengths(swarm, batch, domain.tile_k, largest, random);
+  if (random.Chance(20)) {
+    (random.Chance(50) ? c.lens_q : c.lens_k) = random.Chance(50) ? c.lens_q : c.lens_k;
+  }
+  c.heads = swarm.heads ? random.Between(1, 4) : 1;
+  c.dim = draw::Dim(domain, random);
+  if (swarm.pads) {
+    c.pad_q = draw::Pad(domain.tile_q, random);
+    c.pad_k = draw::Pad(domain.tile_k, random);
+  }
+}
+
+/// Sizes that are equal by accident hide an index that is mixed up, and break code that guesses a
+/// meaning from a size: make them equal on purpose, beside the many cases where they differ.
+void Clash(const Swarm& swarm, Random& random, Case& c) {
+  if (swarm.heads && random.Chance(15)) c.heads = std::min(c.batch(), 4);
+  if (random.Chance(15)) {  // B == S
+    for (auto* lens : {&c.lens_q, &c.lens_k}) {
+      for (int& len : *lens) len = std::min(len, c.batch());
+      (*lens)[random.Below(static_cast<uint32_t>(c.batch()))] = c.batch();
+    }
+    c.pad_q = c.pad_k = 0;
+  }
+  if (random.Chance(15)) {  // Sq == Sk, the lengths as they are
+    const int gap = c.seqlen_q() - c.seqlen_k();
+    (gap < 0 ? c.pad_q : c.pad_k) += gap < 0 ? -gap : gap;
+  }
+}
+
+}  // namespace
+
+Case Generate(const Domain& domain, Random& random, int size) {
+  const Swarm swarm(random);
+  Case c;
+  DrawShape(domain, swarm, std::clamp(size, 0, 100), random, c);
+  Clash(swarm, random, c);
+  // What a swarm leaves out stays at its default; Fit moves that into the domain.
+  if (swarm.left) c.pad_side = draw::OneOf(domain.pad_sides, random);
+  if (swarm.causal) c.mask = draw::OneOf(domain.masks, random);
+  if (swarm.layouts) c.layout = draw::OneOf(domain.layouts, random);
+  if (swarm.dtypes) c.dtype = draw::OneOf(domain.dtypes, random);
+  if (swarm.values && random.Chance(75)) c.values = draw::OneOf(Set<Values>::All(), random);
+  if (swarm.fills) c.fill = draw::OneFill(random);
+  c.backward = swarm.backward && random.Chance(50);
+  if (swarm.schedules) c.schedule = draw::OneSchedule(random);
+  c.seed = draw::Seed(random);
+  return Fit(domain, c);
+}
+
+}  // namespace padproof

@@ -1,0 +1,194 @@
+#include "harness/case/generate.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "harness/case/values.h"
+
+namespace padproof {
+namespace {
+
+constexpr int kDraws = 4000;
+
+const std::vector<Case>& Draws() {
+  static const std::vector<Case> cases = [] {
+    std::vector<Case> drawn;
+    Random random(2024);
+    for (int n = 0; n < kDraws; ++n) drawn.push_back(Generate({}, random, n % 101));
+    return drawn;
+  }();
+  return cases;
+}
+
+double Percent(const std::function<bool(const Case&)>& holds) {
+  const auto count = std::count_if(Draws().begin(), Draws().end(), holds);
+  return 100.0 * static_cast<double>(count) / kDraws;
+}
+
+bool Any(const std::vector<int>& lens, const std::function<bool(int)>& holds) {
+  return std::any_of(lens.begin(), lens.end(), holds);
+}
+
+size_t Distinct(const std::vector<int>& lens) {
+  return std::set<int>(lens.begin(), lens.end()).size();
+}
+
+TEST(Generate, LengthsCrowdWhereBugsAre) {
+  const auto lens_k = [](auto holds) {
+    return Percent([=](const Case& c) { return Any(c.lens_k, holds); });
+  };
+  EXPECT_GE(lens_k([](int len) { return len % 16 != 0; }), 60);             // tail tile
+  EXPECT_GE(lens_k([](int len) { return len > 0 && len % 16 == 0; }), 15);  // no tail
+  for (int len : {0, 1, 15, 16, 17, 31, 32, 33}) {
+    EXPECT_GE(lens_k([=](int value) { return value == len; }), 4) << len;
+  }
+  EXPECT_GE(Percent([](const Case& c) { return Any(c.lens_q, [](int n) { return n == 0; }); }), 5);
+  EXPECT_GE(Percent(HasEmptyRow), 5);
+  EXPECT_GE(Percent([](const Case& c) { return c.seqlen_k() > 16; }), 30);  // several tiles
+}
+
+TEST(Generate, BatchesAreRaggedAndEqual) {
+  const auto batch = [](auto holds) {
+    return Percent([=](const Case& c) { return c.batch() > 1 && holds(c); });
+  };
+  const auto size = [](const Case& c) { return c.lens_k.size(); };
+  EXPECT_GE(batch([](const Case& c) { return Distinct(c.lens_k) > 1; }), 25);  // ragged
+  EXPECT_GE(batch([=](const Case& c) { return Distinct(c.lens_k) == size(c); }), 20);
+  EXPECT_GE(batch([](const Case& c) { return Distinct(c.lens_k) == 1; }), 8);
+  EXPECT_GE(batch([](const Case& c) {
+              return Any(c.lens_k, [](int len) { return len == 0; }) && Distinct(c.lens_k) > 1;
+            }),
+            5);
+  EXPECT_GE(Percent([](const Case& c) { return c.batch() == 1; }), 20);
+}
+
+TEST(Generate, ShapesClash) {
+  EXPECT_GE(Percent([](const Case& c) { return c.seqlen_q() == c.seqlen_k(); }), 10);
+  EXPECT_GE(Percent([](const Case& c) { return c.lens_q == c.lens_k; }), 5);
+  EXPECT_GE(Percent([](const Case& c) { return c.batch() > 1 && c.batch() == c.heads; }), 10);
+  EXPECT_GE(Percent([](const Case& c) { return c.batch() > 1 && c.batch() == c.seqlen_k(); }), 4);
+  EXPECT_GE(Percent([](const Case& c) { return c.seqlen_q() != c.seqlen_k(); }), 50);
+  const auto causal = [](auto holds) {
+    return Percent([=](const Case& c) {
+      for (size_t b = 0; b < c.lens_q.size(); ++b) {
+        if (c.mask != Mask::none && holds(c.lens_q[b], c.lens_k[b])) return true;
+      }
+      return false;
+    });
+  };
+  EXPECT_GE(causal([](int q, int k) { return q > k; }), 15);
+  EXPECT_GE(causal([](int q, int k) { return q < k; }), 15);
+  EXPECT_GE(causal([](int q, int k) { return q == k; }), 3);
+}
+
+TEST(Generate, PadsVary) {
+  EXPECT_GE(Percent(HasPads), 60);
+  for (int pad : {0, 1, 15, 16}) {
+    EXPECT_GE(Percent([=](const Case& c) { return c.pad_k == pad; }), 4) << pad;
+    EXPECT_GE(Percent([=](const Case& c) { return c.pad_q == pad; }), 4) << pad;
+  }
+  EXPECT_GE(Percent([](const Case& c) { return !IsFinite(c.fill) && HasPads(c); }), 25);  // poison
+}
+
+template <class E>
+void EachValue(E Case::* field, double percent) {
+  for (size_t n = 0; n < EnumText<E>::names.size(); ++n) {
+    EXPECT_GE(Percent([=](const Case& c) { return c.*field == static_cast<E>(n); }), percent)
+        << EnumText<E>::names[n];
+  }
+}
+
+TEST(Generate, EveryValueOfEveryFieldIsDrawn) {
+  EachValue(&Case::dtype, 15);
+  EachValue(&Case::layout, 25);
+  EachValue(&Case::mask, 15);
+  EachValue(&Case::pad_side, 25);
+  EachValue(&Case::fill, 5);
+  EachValue(&Case::values, 4);
+  for (Order order : {Order::forward, Order::reverse, Order::random}) {
+    EXPECT_GE(Percent([=](const Case& c) { return c.schedule.order == order; }), 15);
+  }
+  EXPECT_GE(Percent([](const Case& c) { return c.backward; }), 25);
+  for (int dim : {1, 2, 4, 8, 16}) {
+    EXPECT_GE(Percent([=](const Case& c) { return c.dim == dim; }), 5) << dim;
+  }
+  EXPECT_GE(Percent([](const Case& c) { return c.dim > 16; }), 2);
+  for (int heads : {1, 2, 3, 4}) {
+    EXPECT_GE(Percent([=](const Case& c) { return c.heads == heads; }), 8) << heads;
+  }
+}
+
+TEST(Generate, SmallCasesComeFirst) {
+  Random random(5);
+  const auto mean_work = [&](int size) {
+    double sum = 0;
+    for (int n = 0; n < 400; ++n) {
+      const Case c = Generate({}, random, size);
+      sum += static_cast<double>(c.seqlen_q()) * c.seqlen_k();
+    }
+    return sum / 400;
+  };
+  EXPECT_LT(mean_work(0) * 2, mean_work(100));
+}
+
+// Whatever a kernel's row says, cases are valid and the kernel can run them.
+TEST(Generate, StaysWithinTheDomain) {
+  Random random(9);
+  for (int n = 0; n < 5000; ++n) {
+    const auto subset = [&](auto all) {
+      do all.bits = random.Below(all.bits + 1);
+      while (all.bits == 0);
+      return all;
+    };
+    const int multiple = random.OneOf({1, 2, 8, 16});
+    const Domain domain{.dtypes = subset(Set<Dtype>::All()),
+                        .layouts = subset(Set<Layout>::All()),
+                        .masks = subset(Set<Mask>::All()),
+                        .pad_sides = subset(Set<PadSide>::All()),
+                        .dim_max = multiple * random.Between(1, 256 / multiple),
+                        .dim_multiple = multiple,
+                        .tile_q = random.OneOf({1, 16, 64, 128}),
+                        .tile_k = random.OneOf({1, 16, 32, 256}),
+                        .backward = random.Chance(50),
+                        .backward_only = random.Chance(20),
+                        .scheduled = random.Chance(50)};
+    Domain sane = domain;
+    sane.backward |= sane.backward_only;
+    const Case c = Generate(sane, random, n % 101);
+    ASSERT_EQ(Validate(c), "") << Print(c);
+    ASSERT_TRUE(IsWithin(sane, c)) << Print(c);
+  }
+}
+
+// The same seed draws the same lines and the same numbers with every compiler, for ever: saved
+// seeds and the cases of a fuzzing corpus depend on it. Change the constants only on purpose.
+TEST(Generate, SameSeedSameBits) {
+  Random random(42);
+  uint64_t lines = 0, bits = 0;
+  for (int n = 0; n < 200; ++n) {
+    const Case c = Generate({}, random, n % 101);
+    lines = Mix(lines ^ HashOf(Print(c)));
+    for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o}) {
+      const auto& lens = HasQueryRows(op) ? c.lens_q : c.lens_k;
+      for (int b = 0; b < c.batch(); ++b) {
+        for (int d = 0; d < c.dim; ++d) {
+          for (int i = 0; i < lens[static_cast<size_t>(b)]; ++i) {
+            bits = Mix(bits ^ RealBits(c, op, b, c.heads - 1, i, d));
+          }
+          for (int pad = 0; pad < 4; ++pad) {
+            bits = Mix(bits ^ PadBits(c, c.fill, op, b, c.heads - 1, pad, d));
+            bits = Mix(bits ^ PadBits(c, Fill::hot, op, b, c.heads - 1, pad, d));
+          }
+        }
+      }
+    }
+  }
+  EXPECT_EQ(lines, 0x0ull);
+  EXPECT_EQ(bits, 0x0ull);
+}
+
+}  // namespace
+}  // namespace padproof

@@ -1,0 +1,130 @@
+// Decides where tokens lie, who sees whom, and which cases are allowed at all.
+
+#include <algorithm>
+
+#include "harness/case/case.h"
+
+namespace padproof {
+namespace {
+
+int LongestOf(const std::vector<int>& lens) {
+  return lens.empty() ? 0 : *std::max_element(lens.begin(), lens.end());
+}
+
+int Slot(const std::vector<int>& lens, int seqlen, PadSide side, int b, int token) {
+  return side == PadSide::left ? seqlen - lens[static_cast<size_t>(b)] + token : token;
+}
+
+bool IsReal(const std::vector<int>& lens, int seqlen, PadSide side, int b, int slot) {
+  const int first = Slot(lens, seqlen, side, b, 0);
+  return slot >= first && slot < first + lens[static_cast<size_t>(b)];
+}
+
+std::string OutOfRange(const char* what, int64_t value, int64_t low, int64_t high) {
+  if (value >= low && value <= high) return {};
+  return std::string(what) + " is " + std::to_string(value) + ": expected " + std::to_string(low) +
+         " to " + std::to_string(high);
+}
+
+template <class E>
+std::string Unnamed(const char* what, E value) {
+  return OutOfRange(what, static_cast<int64_t>(value), 0,
+                    static_cast<int64_t>(EnumText<E>::names.size()) - 1);
+}
+
+std::string ValidateLens(const Case& c) {
+  if (c.lens_q.size() != c.lens_k.size()) {
+    return "lens_q has " + std::to_string(c.lens_q.size()) + " sequences, lens_k has " +
+           std::to_string(c.lens_k.size()) + ": expected the same number";
+  }
+  std::string wrong =
+      OutOfRange("the number of sequences", static_cast<int64_t>(c.lens_q.size()), 1, kMaxBatch);
+  for (size_t b = 0; b < c.lens_q.size() && wrong.empty(); ++b) {
+    wrong = OutOfRange("a length in lens_q", c.lens_q[b], 0, kMaxLen);
+    if (wrong.empty()) wrong = OutOfRange("a length in lens_k", c.lens_k[b], 0, kMaxLen);
+  }
+  return wrong;
+}
+
+std::string ValidateSize(const Case& c) {
+  const int64_t rows = int64_t{c.batch()} * c.heads;
+  const int64_t q = rows * c.seqlen_q() * c.dim, k = rows * c.seqlen_k() * c.dim;
+  const int64_t scores = rows * c.seqlen_q() * c.seqlen_k();
+  const auto expected = ": expected at most " + std::to_string(kMaxElements);
+  if (q > kMaxElements) return "Q would have " + std::to_string(q) + " elements" + expected;
+  if (k > kMaxElements) return "K would have " + std::to_string(k) + " elements" + expected;
+  if (scores > kMaxElements)
+    return "there would be " + std::to_string(scores) + " scores" + expected;
+  return {};
+}
+
+}  // namespace
+
+int Case::seqlen_q() const { return LongestOf(lens_q) + pad_q; }
+int Case::seqlen_k() const { return LongestOf(lens_k) + pad_k; }
+
+std::string Validate(const Case& c) {
+  const std::string checks[] = {
+      ValidateLens(c),
+      OutOfRange("pad_q", c.pad_q, 0, kMaxPad),
+      OutOfRange("pad_k", c.pad_k, 0, kMaxPad),
+      Unnamed("pad_side", c.pad_side),
+      OutOfRange("heads", c.heads, 1, kMaxHeads),
+      OutOfRange("dim", c.dim, 1, kMaxDim),
+      Unnamed("mask", c.mask),
+      Unnamed("layout", c.layout),
+      Unnamed("dtype", c.dtype),
+      Unnamed("values", c.values),
+      Unnamed("fill", c.fill),
+      Unnamed("schedule", c.schedule.order),
+  };
+  for (const std::string& wrong : checks) {
+    if (!wrong.empty()) return wrong;
+  }
+  if (c.schedule.order != Order::random && c.schedule.seed != 0) {
+    return "schedule " + std::string(NameOf(c.schedule.order)) +
+           " has a seed: expected one only with random";
+  }
+  return ValidateSize(c);
+}
+
+int SlotQ(const Case& c, int b, int i) { return Slot(c.lens_q, c.seqlen_q(), c.pad_side, b, i); }
+int SlotK(const Case& c, int b, int j) { return Slot(c.lens_k, c.seqlen_k(), c.pad_side, b, j); }
+
+bool IsRealQ(const Case& c, int b, int slot) {
+  return IsReal(c.lens_q, c.seqlen_q(), c.pad_side, b, slot);
+}
+
+bool IsRealK(const Case& c, int b, int slot) {
+  return IsReal(c.lens_k, c.seqlen_k(), c.pad_side, b, slot);
+}
+
+int VisibleKeys(const Case& c, int b, int i) {
+  const int len_q = c.lens_q[static_cast<size_t>(b)], len_k = c.lens_k[static_cast<size_t>(b)];
+  switch (c.mask) {
+    case Mask::none:
+      return len_k;
+    case Mask::causal_tl:
+      return std::min(i + 1, len_k);
+    case Mask::causal_br:
+      return std::clamp(i + 1 + len_k - len_q, 0, len_k);
+  }
+  return len_k;
+}
+
+bool HasPads(const Case& c) {
+  const auto shorter = [](const std::vector<int>& lens, int seqlen) {
+    return std::any_of(lens.begin(), lens.end(), [=](int len) { return len < seqlen; });
+  };
+  return shorter(c.lens_q, c.seqlen_q()) || shorter(c.lens_k, c.seqlen_k());
+}
+
+bool HasEmptyRow(const Case& c) {
+  for (int b = 0; b < c.batch(); ++b) {
+    // Under every mask the first query sees the fewest keys.
+    if (c.lens_q[static_cast<size_t>(b)] > 0 && VisibleKeys(c, b, 0) == 0) return true;
+  }
+  return false;
+}
+
+}  // namespace padproof

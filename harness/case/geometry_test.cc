@@ -1,0 +1,119 @@
+#include <gtest/gtest.h>
+
+#include "harness/base/random.h"
+#include "harness/case/case.h"
+#include "harness/case/generate.h"
+
+namespace padproof {
+namespace {
+
+Case Ragged() {
+  Case c;
+  c.lens_q = {1, 3};
+  c.lens_k = {4, 2};
+  c.pad_q = 1;
+  c.pad_k = 2;
+  return c;
+}
+
+TEST(Geometry, PadsLieOnTheirSide) {
+  Case c = Ragged();
+  EXPECT_EQ(c.seqlen_q(), 4);
+  EXPECT_EQ(c.seqlen_k(), 6);
+  EXPECT_EQ(SlotK(c, 1, 1), 1);
+  EXPECT_TRUE(IsRealK(c, 1, 0));
+  EXPECT_FALSE(IsRealK(c, 1, 2));
+  c.pad_side = PadSide::left;
+  EXPECT_EQ(SlotK(c, 1, 0), 4);
+  EXPECT_EQ(SlotQ(c, 0, 0), 3);
+  EXPECT_FALSE(IsRealK(c, 1, 3));
+  EXPECT_TRUE(IsRealK(c, 1, 5));
+}
+
+TEST(Geometry, EverySlotIsOneTokenOrAPad) {
+  Random random(7);
+  for (int n = 0; n < 500; ++n) {
+    const Case c = Generate({}, random, n % 101);
+    for (int b = 0; b < c.batch(); ++b) {
+      std::vector<int> seen(static_cast<size_t>(c.seqlen_k()), 0);
+      for (int j = 0; j < c.lens_k[static_cast<size_t>(b)]; ++j) {
+        ++seen.at(static_cast<size_t>(SlotK(c, b, j)));
+      }
+      for (int slot = 0; slot < c.seqlen_k(); ++slot) {
+        ASSERT_EQ(seen[static_cast<size_t>(slot)], IsRealK(c, b, slot) ? 1 : 0) << Print(c);
+      }
+    }
+  }
+}
+
+TEST(Geometry, VisibleKeysFollowTheMasksFormula) {
+  for (Mask mask : {Mask::none, Mask::causal_tl, Mask::causal_br}) {
+    for (int len_q = 1; len_q <= 6; ++len_q) {
+      for (int len_k = 0; len_k <= 6; ++len_k) {
+        Case c;
+        c.lens_q = {len_q};
+        c.lens_k = {len_k};
+        c.mask = mask;
+        bool any_empty = false;
+        for (int i = 0; i < len_q; ++i) {
+          int sees = 0;
+          for (int j = 0; j < len_k; ++j) {
+            sees += mask == Mask::none || (mask == Mask::causal_tl && j <= i) ||
+                    (mask == Mask::causal_br && j <= i + len_k - len_q);
+          }
+          any_empty |= sees == 0;
+          EXPECT_EQ(VisibleKeys(c, 0, i), sees) << Print(c) << " i=" << i;
+        }
+        EXPECT_EQ(HasEmptyRow(c), any_empty) << Print(c);
+      }
+    }
+  }
+}
+
+TEST(Geometry, HasPadsSeesPadsAndRaggedBatches) {
+  Case c = Ragged();
+  EXPECT_TRUE(HasPads(c));
+  c.pad_q = c.pad_k = 0;
+  EXPECT_TRUE(HasPads(c));
+  c.lens_q = {2, 2};
+  c.lens_k = {3, 3};
+  EXPECT_FALSE(HasPads(c));
+  c.pad_q = 1;
+  EXPECT_TRUE(HasPads(c));
+}
+
+TEST(Validate, SaysWhatIsAllowed) {
+  Case good = Ragged();
+  EXPECT_EQ(Validate(good), "");
+  const auto wrong = [&](auto edit) {
+    Case c = good;
+    edit(c);
+    return Validate(c);
+  };
+  EXPECT_EQ(wrong([](Case& c) { c.lens_k = {1}; }),
+            "lens_q has 2 sequences, lens_k has 1: expected the same number");
+  EXPECT_EQ(wrong([](Case& c) { c.lens_q = c.lens_k = {}; }),
+            "the number of sequences is 0: expected 1 to 64");
+  EXPECT_EQ(wrong([](Case& c) { c.lens_k[1] = -1; }),
+            "a length in lens_k is -1: expected 0 to 4096");
+  EXPECT_EQ(wrong([](Case& c) { c.dim = 0; }), "dim is 0: expected 1 to 256");
+  EXPECT_EQ(wrong([](Case& c) { c.pad_q = 4097; }), "pad_q is 4097: expected 0 to 4096");
+  EXPECT_EQ(wrong([](Case& c) { c.mask = static_cast<Mask>(9); }), "mask is 9: expected 0 to 2");
+  EXPECT_EQ(wrong([](Case& c) { c.schedule.seed = 1; }),
+            "schedule forward has a seed: expected one only with random");
+  EXPECT_EQ(wrong([](Case& c) {
+              c.lens_q = {4096, 4096};
+              c.lens_k = {1, 1};
+              c.heads = 64;
+              c.dim = 64;
+            }),
+            "Q would have 33562624 elements: expected at most 16777216");
+  EXPECT_EQ(wrong([](Case& c) {
+              c.lens_q = {4096};
+              c.lens_k = {4096};
+            }),
+            "there would be 16789506 scores: expected at most 16777216");
+}
+
+}  // namespace
+}  // namespace padproof

@@ -1,0 +1,269 @@
+// Decides what is simpler than a case, and what a shrinking run tries first. Large steps come
+// first and halve, so that a run needs few of them.
+
+#include "harness/case/simplify.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace padproof {
+namespace {
+
+uint64_t RankOfLen(int len) { return len >= 2 ? static_cast<uint64_t>(len) : len == 1 ? 0 : 1; }
+
+/// By plainness to a person; among fills that no arithmetic may touch, NaN is the plainest.
+uint64_t RankOfFill(Fill fill) {
+  switch (fill) {
+    case Fill::nan:
+      return static_cast<uint64_t>(Fill::inf);
+    case Fill::inf:
+      return static_cast<uint64_t>(Fill::nan);
+    default:
+      return static_cast<uint64_t>(fill);
+  }
+}
+
+/// Sequences read best longest first.
+bool IsBefore(const Case& c, size_t a, size_t b) {
+  return std::pair(c.lens_k[a], c.lens_q[a]) > std::pair(c.lens_k[b], c.lens_q[b]);
+}
+
+uint64_t Inversions(const Case& c) {
+  uint64_t count = 0;
+  for (size_t b = 1; b < c.lens_q.size(); ++b) {
+    for (size_t a = 0; a < b; ++a) count += IsBefore(c, b, a) ? 1 : 0;
+  }
+  return count;
+}
+
+/// Numbers to try instead of `n`, for which `least` is the plainest: it, then steps that halve.
+std::vector<int> Smaller(int n, int least) {
+  std::vector<int> values;
+  for (int step = n - least; step > 0; step /= 2) values.push_back(n - step);
+  return values;
+}
+
+std::vector<int> SimplerLens(int len) {
+  if (len == 0) return {1};
+  if (len == 1) return {};
+  std::vector<int> values = Smaller(len, 1);
+  values.insert(values.begin() + 1, 0);
+  return values;
+}
+
+class Candidates {
+ public:
+  explicit Candidates(const Case& c) : from_(c), complexity_(ComplexityOf(c)) {}
+
+  /// Adds `c` if it is simpler, valid and new.
+  void Add(const Case& c) {
+    if (!(ComplexityOf(c) < complexity_) || !Validate(c).empty()) return;
+    if (std::find(list_.begin(), list_.end(), c) == list_.end()) list_.push_back(c);
+  }
+
+  /// Adds the case with one field set to each of `values`.
+  template <class T, class Values>
+  void Set(T Case::* field, const Values& values) {
+    for (const auto& value : values) {
+      Case c = from_;
+      c.*field = value;
+      Add(c);
+    }
+  }
+
+  std::vector<Case> Take() { return std::move(list_); }
+
+ private:
+  const Case& from_;
+  std::array<uint64_t, 15> complexity_;
+  std::vector<Case> list_;
+};
+
+/// Sequences [first, last) alone.
+Case Part(const Case& c, size_t first, size_t last) {
+  Case part = c;
+  const auto cut = [=](const std::vector<int>& lens) {
+    return std::vector<int>(lens.begin() + static_cast<std::ptrdiff_t>(first),
+                            lens.begin() + static_cast<std::ptrdiff_t>(last));
+  };
+  part.lens_q = cut(c.lens_q);
+  part.lens_k = cut(c.lens_k);
+  return part;
+}
+
+void AddParts(const Case& c, Candidates& out) {
+  const size_t batch = c.lens_q.size();
+  if (batch < 2) return;
+  for (size_t b = 0; b < batch; ++b) out.Add(Part(c, b, b + 1));
+  // The pads that a longer neighbour caused, kept without the neighbour.
+  for (size_t b = 0; b < batch; ++b) {
+    Case alone = Part(c, b, b + 1);
+    alone.pad_q = c.seqlen_q() - c.lens_q[b];
+    alone.pad_k = c.seqlen_k() - c.lens_k[b];
+    out.Add(alone);
+  }
+  out.Add(Part(c, 0, batch / 2));
+  out.Add(Part(c, batch / 2, batch));
+  for (size_t b = 0; b < batch; ++b) {
+    Case without = c;
+    without.lens_q.erase(without.lens_q.begin() + static_cast<std::ptrdiff_t>(b));
+    without.lens_k.erase(without.lens_k.begin() + static_cast<std::ptrdiff_t>(b));
+    out.Add(without);
+  }
+}
+
+/// Every field that is not about lengths, pads or fill at its plainest, in one step.
+void AddPlain(const Case& c, Candidates& out) {
+  Case plain{.lens_q = c.lens_q, .lens_k = c.lens_k, .pad_q = c.pad_q, .pad_k = c.pad_k};
+  plain.fill = c.fill;
+  plain.backward = c.backward;
+  out.Add(plain);
+  plain.dim = c.dim;  // what a kernel may insist on
+  plain.dtype = c.dtype;
+  out.Add(plain);
+}
+
+void AddMasks(const Case& c, Candidates& out) {
+  if (c.mask == Mask::none) return;
+  out.Set(&Case::mask, std::array{Mask::none});
+  if (HasEmptyRow(c)) {  // a row that its mask empties may as well have no key
+    Case keyless = c;
+    keyless.mask = Mask::none;
+    for (size_t b = 0; b < c.lens_q.size(); ++b) {
+      const bool empty = c.lens_q[b] > 0 && VisibleKeys(c, static_cast<int>(b), 0) == 0;
+      if (empty) keyless.lens_k[b] = 0;
+    }
+    out.Add(keyless);
+  }
+  out.Set(&Case::mask, std::array{Mask::causal_tl});
+}
+
+void AddDims(const Case& c, Candidates& out) {
+  std::vector<int> dims;
+  // Powers of two first: kernels that insist on a multiple insist on one of those.
+  for (int dim = 1; dim < c.dim; dim *= 2) dims.push_back(dim);
+  for (int dim : {c.dim / 2, c.dim - 8, c.dim - 1}) {
+    if (dim >= 1) dims.push_back(dim);
+  }
+  out.Set(&Case::dim, dims);
+}
+
+void AddLens(const Case& c, Candidates& out) {
+  Case ones = c;
+  std::fill(ones.lens_k.begin(), ones.lens_k.end(), 1);
+  Case both = ones;
+  std::fill(both.lens_q.begin(), both.lens_q.end(), 1);
+  out.Add(both);
+  out.Add(ones);
+  for (size_t b = 0; b < c.lens_q.size(); ++b) {
+    const int len_q = c.lens_q[b], len_k = c.lens_k[b];
+    for (int len : SimplerLens(len_q)) {
+      Case shorter = c;
+      shorter.lens_q[b] = len;
+      out.Add(shorter);
+    }
+    for (int len : SimplerLens(len_k)) {
+      Case shorter = c;
+      shorter.lens_k[b] = len;
+      out.Add(shorter);
+    }
+    // Together, so that equality and the alignment of causal masks stay as they are.
+    const int common = std::min(len_q, len_k);
+    for (int left : Smaller(common, 0)) {
+      Case shorter = c;
+      shorter.lens_q[b] -= common - left;
+      shorter.lens_k[b] -= common - left;
+      out.Add(shorter);
+    }
+  }
+}
+
+void AddPads(const Case& c, Candidates& out) {
+  Case none = c;
+  none.pad_q = none.pad_k = 0;
+  out.Add(none);
+  out.Set(&Case::pad_q, Smaller(c.pad_q, 0));
+  out.Set(&Case::pad_q, std::array{1});
+  out.Set(&Case::pad_k, Smaller(c.pad_k, 0));
+  out.Set(&Case::pad_k, std::array{1});
+}
+
+void AddSorted(const Case& c, Candidates& out) {
+  std::vector<std::pair<int, int>> lens;  // key length first: see IsBefore
+  for (size_t b = 0; b < c.lens_q.size(); ++b) lens.emplace_back(c.lens_k[b], c.lens_q[b]);
+  std::sort(lens.rbegin(), lens.rend());
+  Case sorted = c;
+  for (size_t b = 0; b < lens.size(); ++b) {
+    sorted.lens_k[b] = lens[b].first;
+    sorted.lens_q[b] = lens[b].second;
+  }
+  out.Add(sorted);
+}
+
+/// Seeds are unrelated to each other, so there is no way down but short ones.
+template <class T>
+std::vector<T> Seeds(T seed) {
+  return {T{0},
+          T{1},
+          T{2},
+          static_cast<T>(seed % 10),
+          static_cast<T>(seed % 100),
+          static_cast<T>(seed % 1000)};
+}
+
+void AddSchedules(const Case& c, Candidates& out) {
+  std::vector<Schedule> schedules{{.order = Order::forward, .seed = 0},
+                                  {.order = Order::reverse, .seed = 0}};
+  for (uint32_t seed : Seeds(c.schedule.seed)) {
+    schedules.push_back({.order = Order::random, .seed = seed});
+  }
+  out.Set(&Case::schedule, schedules);
+}
+
+}  // namespace
+
+std::array<uint64_t, 15> ComplexityOf(const Case& c) {
+  uint64_t lens = 0;
+  for (int len : c.lens_q) lens += RankOfLen(len);
+  for (int len : c.lens_k) lens += RankOfLen(len);
+  return {static_cast<uint64_t>(c.batch()),
+          static_cast<uint64_t>(c.mask),
+          static_cast<uint64_t>(c.heads),
+          static_cast<uint64_t>(c.dim),
+          c.backward ? 1u : 0u,
+          lens,
+          static_cast<uint64_t>(c.pad_q) + static_cast<uint64_t>(c.pad_k),
+          static_cast<uint64_t>(c.pad_side),
+          static_cast<uint64_t>(c.layout),
+          static_cast<uint64_t>(c.dtype),
+          (static_cast<uint64_t>(c.schedule.order) << 32) + c.schedule.seed,
+          static_cast<uint64_t>(c.values),
+          RankOfFill(c.fill),
+          c.seed,
+          Inversions(c)};
+}
+
+std::vector<Case> Simplify(const Case& c) {
+  Candidates out(c);
+  AddParts(c, out);
+  AddPlain(c, out);
+  AddMasks(c, out);
+  out.Set(&Case::heads, Smaller(c.heads, 1));
+  AddDims(c, out);
+  out.Set(&Case::backward, std::array{false});
+  AddPads(c, out);
+  out.Set(&Case::pad_side, std::array{PadSide::right});
+  out.Set(&Case::layout, std::array{Layout::bhsd});
+  out.Set(&Case::dtype, std::array{Dtype::f32, Dtype::f16});
+  AddSchedules(c, out);
+  out.Set(&Case::values, std::array{Values::normal});
+  AddLens(c, out);
+  out.Set(&Case::fill, std::array{Fill::zero, Fill::nan, Fill::noise, Fill::copy, Fill::hot,
+                                  Fill::huge, Fill::inf});
+  out.Set(&Case::seed, Seeds(c.seed));
+  AddSorted(c, out);
+  return out.Take();
+}
+
+}  // namespace padproof

@@ -1,0 +1,261 @@
+// Decides how a case reads on one line, and what is said about a line that is not a case. One table
+// of fields serves both directions.
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+#include <type_traits>
+
+#include "harness/case/case.h"
+
+namespace padproof {
+namespace {
+
+// A canonical line has under 1000 characters; more than this is not a case.
+constexpr size_t kMaxLine = 4096;
+constexpr size_t kMaxQuoted = 40;
+
+/// Whole unsigned number, nothing around it.
+template <class T>
+bool ReadNumber(std::string_view text, T& value) {
+  if (text.empty() || text.front() == '-') return false;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+// Readers store the value and return "", or return what they expected.
+
+std::string ReadInt(std::string_view text, int& value, int low, int high) {
+  int read = 0;
+  if (!ReadNumber(text, read) || read < low || read > high) {
+    return "a whole number from " + std::to_string(low) + " to " + std::to_string(high);
+  }
+  value = read;
+  return {};
+}
+
+std::string ReadLens(std::string_view text, std::vector<int>& lens) {
+  const std::string expected = "1 to " + std::to_string(kMaxBatch) + " lengths from 0 to " +
+                               std::to_string(kMaxLen) + ", separated by commas";
+  std::vector<int> read;
+  for (;;) {
+    const size_t comma = text.find(',');
+    int len = 0;
+    if (!ReadInt(text.substr(0, comma), len, 0, kMaxLen).empty()) return expected;
+    read.push_back(len);
+    if (read.size() > size_t{kMaxBatch}) return expected;
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+  }
+  lens = std::move(read);
+  return {};
+}
+
+template <class E>
+std::string ReadName(std::string_view text, E& value) {
+  std::string expected = "one of";
+  for (size_t n = 0; n < EnumText<E>::names.size(); ++n) {
+    if (text == EnumText<E>::names[n]) {
+      value = static_cast<E>(n);
+      return {};
+    }
+    expected += n == 0 ? " " : ", ";
+    expected += EnumText<E>::names[n];
+  }
+  return expected;
+}
+
+std::string ReadBool(std::string_view text, bool& value) {
+  if (text != "true" && text != "false") return "one of true, false";
+  value = text == "true";
+  return {};
+}
+
+std::string ReadSchedule(std::string_view text, Schedule& value) {
+  constexpr std::string_view kRandom = "random:";
+  Schedule read;
+  if (text.substr(0, kRandom.size()) == kRandom) {
+    read.order = Order::random;
+    if (ReadNumber(text.substr(kRandom.size()), read.seed)) {
+      value = read;
+      return {};
+    }
+  } else if (ReadName(text, read.order).empty() && read.order != Order::random) {
+    value = read;
+    return {};
+  }
+  return "one of forward, reverse, random:N with N from 0 to 4294967295";
+}
+
+std::string ReadSeed(std::string_view text, uint64_t& value) {
+  if (ReadNumber(text, value)) return {};
+  return "a whole number from 0 to " + std::to_string(std::numeric_limits<uint64_t>::max());
+}
+
+std::string TextOf(const std::vector<int>& lens) {
+  std::string text;
+  for (int len : lens) text += (text.empty() ? "" : ",") + std::to_string(len);
+  return text;
+}
+
+std::string TextOf(const Schedule& schedule) {
+  std::string text(NameOf(schedule.order));
+  if (schedule.order == Order::random) text += ":" + std::to_string(schedule.seed);
+  return text;
+}
+
+template <class E>
+std::string TextOf(E value)
+  requires std::is_enum_v<E>
+{
+  return std::string(NameOf(value));
+}
+
+struct Field {
+  std::string_view name;
+  bool required;  // and hence always printed
+  std::string (*read)(std::string_view text, Case& c);
+  std::string (*print)(const Case& c);
+};
+
+template <int Case::* member, int low, int high>
+constexpr Field IntField(std::string_view name, bool required) {
+  return {name, required,
+          [](std::string_view text, Case& c) { return ReadInt(text, c.*member, low, high); },
+          [](const Case& c) { return std::to_string(c.*member); }};
+}
+
+template <std::vector<int> Case::* member>
+constexpr Field LensField(std::string_view name) {
+  return {name, true, [](std::string_view text, Case& c) { return ReadLens(text, c.*member); },
+          [](const Case& c) { return TextOf(c.*member); }};
+}
+
+template <class E, E Case::* member>
+constexpr Field NameField(std::string_view name) {
+  return {name, false, [](std::string_view text, Case& c) { return ReadName(text, c.*member); },
+          [](const Case& c) { return TextOf(c.*member); }};
+}
+
+constexpr std::array kFields{
+    LensField<&Case::lens_q>("lens_q"),
+    LensField<&Case::lens_k>("lens_k"),
+    IntField<&Case::pad_q, 0, kMaxPad>("pad_q", false),
+    IntField<&Case::pad_k, 0, kMaxPad>("pad_k", false),
+    NameField<PadSide, &Case::pad_side>("pad_side"),
+    IntField<&Case::heads, 1, kMaxHeads>("heads", false),
+    IntField<&Case::dim, 1, kMaxDim>("dim", true),
+    NameField<Mask, &Case::mask>("mask"),
+    NameField<Layout, &Case::layout>("layout"),
+    NameField<Dtype, &Case::dtype>("dtype"),
+    NameField<Values, &Case::values>("values"),
+    NameField<Fill, &Case::fill>("fill"),
+    Field{"backward", false,
+          [](std::string_view text, Case& c) { return ReadBool(text, c.backward); },
+          [](const Case& c) { return std::string(c.backward ? "true" : "false"); }},
+    Field{"schedule", false,
+          [](std::string_view text, Case& c) { return ReadSchedule(text, c.schedule); },
+          [](const Case& c) { return TextOf(c.schedule); }},
+    Field{"seed", false, [](std::string_view text, Case& c) { return ReadSeed(text, c.seed); },
+          [](const Case& c) { return std::to_string(c.seed); }},
+};
+
+constexpr size_t kNoField = kFields.size();
+
+size_t FindField(std::string_view name) {
+  size_t n = 0;
+  while (n < kFields.size() && kFields[n].name != name) ++n;
+  return n;
+}
+
+/// In quotes, short, and printable whatever the bytes are.
+std::string Quoted(std::string_view text) {
+  std::string quoted = "'";
+  for (char c : text.substr(0, kMaxQuoted)) {
+    if (c >= 0x20 && c < 0x7F) {
+      quoted += c;
+      continue;
+    }
+    constexpr std::string_view kHex = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    quoted += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+  }
+  if (text.size() > kMaxQuoted) quoted += "...";
+  return quoted + "'";
+}
+
+Error At(size_t column, const std::string& message) {
+  return {"column " + std::to_string(column + 1) + ": " + message};
+}
+
+std::string AllNames() {
+  std::string names;
+  for (const Field& field : kFields) names += (names.empty() ? "" : ", ") + std::string(field.name);
+  return names;
+}
+
+/// Reads `name=value` into `c` and remembers in `seen` where; an empty message if all is well.
+Error ReadToken(std::string_view token, size_t column, Case& c,
+                std::array<size_t, kFields.size()>& seen) {
+  const size_t equals = token.find('=');
+  const size_t n = FindField(token.substr(0, equals));
+  if (n == kNoField) {
+    return At(column, Quoted(token) + ": expected name=value with a name of " + AllNames());
+  }
+  if (equals == std::string_view::npos) {
+    return At(column, Quoted(token) + ": expected '=' and a value after the name");
+  }
+  if (seen[n] != std::string_view::npos) {
+    return At(column, Quoted(token) + ": expected each field once, the first is at column " +
+                          std::to_string(seen[n] + 1));
+  }
+  seen[n] = column;
+  const std::string expected = kFields[n].read(token.substr(equals + 1), c);
+  return expected.empty() ? Error{} : At(column, Quoted(token) + ": expected " + expected);
+}
+
+}  // namespace
+
+std::string Print(const Case& c) {
+  static const Case kDefaults;
+  std::string line;
+  for (const Field& field : kFields) {
+    const std::string text = field.print(c);
+    if (!field.required && text == field.print(kDefaults)) continue;
+    if (!line.empty()) line += ' ';
+    line += field.name;
+    line += '=';
+    line += text;
+  }
+  return line;
+}
+
+Result<Case> Parse(std::string_view line) {
+  if (line.size() > kMaxLine) {
+    return At(kMaxLine, "the line has " + std::to_string(line.size()) +
+                            " characters: expected at most " + std::to_string(kMaxLine));
+  }
+  constexpr std::string_view kBlanks = " \t";
+  Case c;
+  std::array<size_t, kFields.size()> seen;
+  seen.fill(std::string_view::npos);
+  for (size_t at = line.find_first_not_of(kBlanks); at != std::string_view::npos;) {
+    const size_t end = std::min(line.find_first_of(kBlanks, at), line.size());
+    Error error = ReadToken(line.substr(at, end - at), at, c, seen);
+    if (!error.message.empty()) return error;
+    at = line.find_first_not_of(kBlanks, end);
+  }
+  for (size_t n = 0; n < kFields.size(); ++n) {
+    if (!kFields[n].required || seen[n] != std::string_view::npos) continue;
+    return At(line.size(), "the line ends: expected also " + std::string(kFields[n].name) +
+                               "=..., e.g. lens_q=1 lens_k=1 dim=1");
+  }
+  // Each field alone is in range by now; what is left concerns several at once.
+  const std::string wrong = Validate(c);
+  if (wrong.empty()) return c;
+  const bool counts_differ = c.lens_q.size() != c.lens_k.size();
+  return At(counts_differ ? seen[FindField("lens_k")] : 0, wrong);
+}
+
+}  // namespace padproof

@@ -1,0 +1,143 @@
+#include <gtest/gtest.h>
+
+#include "harness/case/case.h"
+#include "harness/case/mutate.h"
+
+namespace padproof {
+namespace {
+
+std::string ErrorOf(std::string_view line) {
+  const Result<Case> parsed = Parse(line);
+  return parsed ? "accepted as " + Print(*parsed) : parsed.error().message;
+}
+
+TEST(Text, MinimalCaseIsAShortLine) {
+  Case c;
+  c.lens_q = {1};
+  c.lens_k = {17};
+  c.pad_k = 1;
+  c.fill = Fill::nan;
+  EXPECT_EQ(Print(c), "lens_q=1 lens_k=17 pad_k=1 dim=1 fill=nan");
+}
+
+TEST(Text, EveryFieldInOrder) {
+  const std::string line =
+      "lens_q=1,0 lens_k=3,17 pad_q=1 pad_k=2 pad_side=left heads=2 dim=8 mask=causal:br "
+      "layout=bshd dtype=bf16 values=one_hot fill=bits backward=true schedule=random:7 "
+      "seed=18446744073709551615";
+  const Result<Case> c = Parse(line);
+  ASSERT_TRUE(c) << c.error().message;
+  EXPECT_EQ(Print(*c), line);
+  EXPECT_EQ(c->schedule.seed, 7u);
+  EXPECT_EQ(c->lens_k, (std::vector<int>{3, 17}));
+}
+
+TEST(Text, AnyOrderAndBlanksAndDefaults) {
+  EXPECT_EQ(ErrorOf("\tdim=2  seed=0 lens_k=1 fill=zero backward=false lens_q=1 schedule=forward "),
+            "accepted as lens_q=1 lens_k=1 dim=2");
+}
+
+TEST(Text, RoundTrips) {
+  Random random(3);
+  for (int n = 0; n < 5000; ++n) {
+    const Case c = Generate({}, random, n % 101);
+    const Result<Case> back = Parse(Print(c));
+    ASSERT_TRUE(back) << Print(c) << ": " << back.error().message;
+    ASSERT_EQ(*back, c) << Print(c);
+  }
+}
+
+TEST(Text, ErrorsNameColumnAndRemedy) {
+  EXPECT_EQ(ErrorOf("lens_q=1 lens_k=1 dim=1 mask=casual"),
+            "column 25: 'mask=casual': expected one of none, causal:tl, causal:br");
+  EXPECT_EQ(ErrorOf("lens_q=1 lens_k=1 dim=1 heads=0"),
+            "column 25: 'heads=0': expected a whole number from 1 to 64");
+  EXPECT_EQ(ErrorOf("lens_q=1 lens_k=1 dim=1 dim=2"),
+            "column 25: 'dim=2': expected each field once, the first is at column 19");
+  EXPECT_EQ(ErrorOf("lens_q=1,2 lens_k=1 dim=1"),
+            "column 12: lens_q has 2 sequences, lens_k has 1: expected the same number");
+  EXPECT_EQ(
+      ErrorOf("lens_q=1 lens_k=1,,2 dim=1"),
+      "column 10: 'lens_k=1,,2': expected 1 to 64 lengths from 0 to 4096, separated by commas");
+  EXPECT_EQ(ErrorOf("lens_q=1 lens_k=1"),
+            "column 18: the line ends: expected also dim=..., e.g. lens_q=1 lens_k=1 dim=1");
+  EXPECT_EQ(ErrorOf(""),
+            "column 1: the line ends: expected also lens_q=..., e.g. lens_q=1 lens_k=1 dim=1");
+  EXPECT_EQ(ErrorOf("dim"), "column 1: 'dim': expected '=' and a value after the name");
+  EXPECT_EQ(ErrorOf("dim=1 backward=yes"), "column 7: 'backward=yes': expected one of true, false");
+  EXPECT_EQ(ErrorOf("schedule=random"),
+            "column 1: 'schedule=random': expected one of forward, reverse, random:N with N from 0 "
+            "to 4294967295");
+  EXPECT_EQ(ErrorOf("seed=18446744073709551616"),
+            "column 1: 'seed=18446744073709551616': expected a whole number from 0 to "
+            "18446744073709551615");
+  EXPECT_EQ(ErrorOf("lens_q=4096 lens_k=4096 pad_k=1 dim=1"),
+            "column 1: there would be 16781312 scores: expected at most 16777216");
+  EXPECT_EQ(ErrorOf("colour=1")
+                .find("column 1: 'colour=1': expected name=value with a name of "
+                      "lens_q, lens_k, pad_q, "),
+            0u);
+}
+
+TEST(Text, RefusesWhatAlmostIsANumber) {
+  for (const char* value :
+       {"", "-1", "+1", "1.0", "1e3", "0x10", "99999999999999999999", "1 ", " 1", "one", "1,2"}) {
+    const std::string line = std::string("lens_q=1 lens_k=1 pad_k=1 heads=1 dim=") + value + "|";
+    EXPECT_FALSE(Parse(line)) << line;
+  }
+  for (const char* value : {"-1", "+1", "1.0", "1e3", "0x10", "99999999999999999999", "257"}) {
+    EXPECT_FALSE(Parse(std::string("lens_q=1 lens_k=1 dim=") + value)) << value;
+  }
+}
+
+TEST(Text, GarbageIsQuotedSafely) {
+  using namespace std::string_view_literals;
+  EXPECT_EQ(ErrorOf("dim=\0\x01\xff\n"sv),
+            "column 1: 'dim=\\x00\\x01\\xff\\x0a': expected a whole number from 1 to 256");
+  const std::string long_word(200, 'x');
+  EXPECT_NE(ErrorOf(long_word).find("'" + std::string(40, 'x') + "...'"), std::string::npos);
+  EXPECT_EQ(ErrorOf(std::string(100000, ' ')),
+            "column 4097: the line has 100000 characters: expected at most 4096");
+}
+
+// Damaged lines either parse to a case that prints and parses back, or give one printable line.
+TEST(Text, DamagedLinesNeverSurprise) {
+  Random random(11);
+  int accepted = 0, refused = 0;
+  for (int n = 0; n < 20000; ++n) {
+    std::string line = Print(Generate({}, random, n % 101));
+    const int edits = random.Between(1, 3);
+    for (int edit = 0; edit < edits; ++edit) {
+      const size_t at = random.Below(static_cast<uint32_t>(line.size() + 1));
+      switch (random.Below(4)) {
+        case 0:
+          line.insert(at, 1, static_cast<char>(random.Below(256)));
+          break;
+        case 1:
+          line.insert(at, 1, "0123456789,=: "[random.Below(14)]);
+          break;
+        case 2:
+          line.erase(at, random.Below(6));
+          break;
+        default:
+          line.insert(at, line.substr(random.Below(static_cast<uint32_t>(line.size() + 1)), 9));
+      }
+    }
+    const Result<Case> parsed = Parse(line);
+    if (parsed) {
+      ++accepted;
+      ASSERT_EQ(Validate(*parsed), "") << line;
+      ASSERT_EQ(*Parse(Print(*parsed)), *parsed) << line;
+    } else {
+      ++refused;
+      const std::string& message = parsed.error().message;
+      ASSERT_EQ(message.find("column "), 0u) << message;
+      for (char c : message) ASSERT_TRUE(c >= 0x20 && c < 0x7F) << message;
+    }
+  }
+  EXPECT_GT(accepted, 1000);
+  EXPECT_GT(refused, 1000);
+}
+
+}  // namespace
+}  // namespace padproof

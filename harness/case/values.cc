@@ -1,0 +1,144 @@
+// Decides the bits of every real token. A number is a hash turned into a short binary fraction;
+// the only floating-point operations are exact ones and the final rounding to the storage type.
+
+#include "harness/case/values.h"
+
+#include <bit>
+#include <cstdlib>
+
+#include "harness/case/recipe.h"
+
+namespace padproof {
+namespace {
+
+/// Roughly N(0, 1): twelve uniform nibbles (variance 255/12 each, hence a deviation of 16), centred
+/// and refined to a multiple of 2^-8. Seed 0 stops there, so that minimal cases show short numbers;
+/// other seeds go on to 2^-20, so that fp32 arithmetic rounds.
+double Normal(uint64_t seed, uint64_t hash) {
+  int sum = -90;
+  for (int n = 0; n < 12; ++n) sum += static_cast<int>((hash >> (4 * n)) & 15);
+  const int coarse = sum * 16 + static_cast<int>((hash >> 48) & 15) - 8;
+  if (seed == 0) return coarse * 0x1p-8;
+  return (coarse * 4096 + static_cast<int>(hash >> 52)) * 0x1p-20;
+}
+
+/// A whole number in [-spread, spread].
+int Around(uint64_t hash, int spread) {
+  return static_cast<int>((hash >> 32) % static_cast<uint64_t>(2 * spread + 1)) - spread;
+}
+
+double SignOf(uint64_t hash) { return (hash & 1) != 0 ? -1.0 : 1.0; }
+
+/// About 4 log2(key + 1), piecewise linear: grows by whole units in the first tiles and stays below
+/// 52 up to the longest sequence.
+double Growth(int key) {
+  const auto rank = static_cast<uint32_t>(key) + 1;
+  const int octave = std::bit_width(rank) - 1;
+  const uint32_t inside = rank - (1u << octave);
+  return 4 * (octave + static_cast<double>(inside) / static_cast<double>(1u << octave));
+}
+
+double QueryOrKey(const Case& c, Operand op, const Element& at, uint64_t hash) {
+  const double normal = Normal(c.seed, hash);
+  switch (c.values) {
+    case Values::large:
+      return normal * 16;
+    case Values::tied:
+      return 1;
+    case Values::one_hot: {
+      const uint64_t row = HashOf({hash_salt::kRow, c.seed, static_cast<uint64_t>(op), at.stream,
+                                   static_cast<uint64_t>(at.b), static_cast<uint64_t>(at.h),
+                                   static_cast<uint64_t>(at.i)});
+      return row % static_cast<uint64_t>(c.dim) == static_cast<uint64_t>(at.d) ? 8 : 0;
+    }
+    case Values::increasing: {
+      // Queries stay positive and near 1; the elements of a key are all equal. Its logit is then
+      // Growth times the mean of the query, minus an offset that tells sequences and heads apart.
+      if (op == Operand::q) return 1 + Around(hash, 8) * 0x1p-7;
+      const uint64_t offset = HashOf(
+          {hash_salt::kOffset, c.seed, static_cast<uint64_t>(at.b), static_cast<uint64_t>(at.h)});
+      return (Growth(at.i) - static_cast<double>(offset % 8)) * SoftmaxScale(c);
+    }
+    case Values::outlier: {
+      const uint64_t channel = HashOf({hash_salt::kChannel, c.seed}) % static_cast<uint64_t>(c.dim);
+      return channel == static_cast<uint64_t>(at.d) ? normal * 32 : normal;
+    }
+    case Values::deep: {
+      const double near_one = 1 + Around(hash, 3) * 0x1p-7;
+      return op == Operand::q ? near_one : -120 * near_one * SoftmaxScale(c);
+    }
+    case Values::normal:
+    case Values::near_max:
+    case Values::subnormal:
+      break;
+  }
+  return normal;
+}
+
+uint32_t ValueBits(const Case& c, uint64_t hash) {
+  switch (c.values) {
+    case Values::large:
+      return Encode(c.dtype, Normal(c.seed, hash) * 16);
+    case Values::near_max: {
+      // f16 accumulates in fp32 and has room. f32 and bf16 share fp32's range with the unnormalised
+      // sum over up to 512 keys, which a kernel may leave 2^8 behind the maximum.
+      const double magnitude = 1 + static_cast<double>(hash >> 44) * 0x1p-20;
+      const double scale = c.dtype == Dtype::f16 ? 0x1p14 : 0x1p109;
+      return Encode(c.dtype, SignOf(hash) * magnitude * scale);
+    }
+    case Values::subnormal: {
+      const uint32_t count = c.dtype == Dtype::f32   ? (1u << 23) - 1
+                             : c.dtype == Dtype::f16 ? (1u << 10) - 1
+                                                     : (1u << 7) - 1;
+      const uint32_t sign = c.dtype == Dtype::f32 ? 0x80000000u : 0x8000u;
+      const uint32_t magnitude = 1 + static_cast<uint32_t>((hash >> 32) % count);
+      return (hash & 1) != 0 ? sign | magnitude : magnitude;
+    }
+    default:
+      return Encode(c.dtype, Normal(c.seed, hash));
+  }
+}
+
+}  // namespace
+
+uint64_t HashOfElement(const Case& c, Operand op, const Element& at) {
+  return HashOf({at.stream, c.seed, static_cast<uint64_t>(op), static_cast<uint64_t>(at.b),
+                 static_cast<uint64_t>(at.h), static_cast<uint64_t>(at.i),
+                 static_cast<uint64_t>(at.d)});
+}
+
+uint32_t TokenBits(const Case& c, Operand op, const Element& at) {
+  const uint64_t hash = HashOfElement(c, op, at);
+  if (op == Operand::q || op == Operand::k) return Encode(c.dtype, QueryOrKey(c, op, at, hash));
+  if (op == Operand::v) return ValueBits(c, hash);
+  return Encode(op == Operand::lse ? Dtype::f32 : c.dtype, Normal(c.seed, hash));
+}
+
+const char* NameOf(Operand op) {
+  static constexpr const char* kNames[kOperands] = {"q",    "k",  "v",  "out", "lse",
+                                                    "dout", "dq", "dk", "dv"};
+  return kNames[static_cast<int>(op)];
+}
+
+uint32_t RealBits(const Case& c, Operand op, int b, int h, int i, int d) {
+  return TokenBits(c, op, {.stream = hash_salt::kReal, .b = b, .h = h, .i = i, .d = d});
+}
+
+float SoftmaxScale(const Case& c) {
+  // 1/sqrt(dim) = m * 2^-shift with 2^23 <= m < 2^24. The floor of m by bisection on m*m*dim, which
+  // stays below 2^57; then up if the true value is past the middle (it is never on it: an odd
+  // number squared times dim is no power of four that large).
+  const auto dim = static_cast<uint64_t>(c.dim);
+  int shift = 23;
+  while ((uint64_t{1} << 46) * dim > (uint64_t{1} << (2 * shift))) ++shift;
+  const uint64_t one = uint64_t{1} << (2 * shift);
+  uint64_t low = uint64_t{1} << 23, high = (uint64_t{1} << 24);
+  while (high - low > 1) {
+    const uint64_t middle = (low + high) / 2;
+    (middle * middle * dim <= one ? low : high) = middle;
+  }
+  if ((2 * low + 1) * (2 * low + 1) * dim < 4 * one) ++low;
+  return static_cast<float>(low) / static_cast<float>(uint64_t{1} << shift);
+}
+
+}  // namespace padproof

@@ -1,0 +1,53 @@
+// The subcommands of padproof; one file each. A command parses its flags, runs and returns an exit
+// code: 0 all laws hold, 1 a law failed, 2 bad usage or input, 3 the harness itself failed.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "harness/drivers/search.h"
+
+namespace CLI {
+class App;
+}
+
+namespace padproof {
+
+inline constexpr int kExitHolds = 0;
+inline constexpr int kExitFails = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitHarness = 3;
+
+/// Adds a subcommand whose callback stores its exit code in `exit_code`.
+void AddList(CLI::App& app, int& exit_code);
+void AddCheck(CLI::App& app, int& exit_code);
+void AddReplay(CLI::App& app, int& exit_code);
+void AddMinimize(CLI::App& app, int& exit_code);
+void AddMutants(CLI::App& app, int& exit_code);
+void AddDoctor(CLI::App& app, int& exit_code);
+void AddWorker(CLI::App& app, int& exit_code);
+
+/// Flags that several commands share, spelt alike everywhere.
+struct SearchFlags {
+  std::string kernels = "*";
+  std::string laws = "*";
+  std::string seed;  // decimal, or any text (a commit hash)
+  int cases = 200;
+  double seconds = 0;
+  int jobs = 0;  // 0: one a core
+  double deadline = 10;
+  std::string corpora;
+  bool no_save = false;
+};
+void AddSearchFlags(CLI::App& command, SearchFlags& flags);
+/// The options of these flags; the seed is chosen and printed by the command.
+SearchOptions OptionsOf(const SearchFlags& flags);
+int JobsOf(const SearchFlags& flags);
+
+/// "padproof: <message>" on stderr.
+int Complain(const std::string& message, int exit_code);
+
+}  // namespace padproof

@@ -1,0 +1,95 @@
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+
+#include "build_info.h"
+#include "harness/cli/commands.h"
+#include "harness/drivers/catalogue.h"
+#include "harness/drivers/corpus.h"
+#include "harness/drivers/paths.h"
+#include "harness/report/style.h"
+
+namespace padproof {
+namespace {
+
+namespace fs = std::filesystem;
+
+void Row(bool there, const std::string& name, const std::string& what) {
+  fmt::print("{}  {:<34} {}\n", there ? Green("ok     ") : Red("missing"), name, what);
+}
+
+bool OnPath(const std::string& program) {
+  const char* path = std::getenv("PATH");
+  std::string folders = path != nullptr ? path : "";
+  for (size_t start = 0; start <= folders.size();) {
+    const size_t end = std::min(folders.find(':', start), folders.size());
+    const fs::path file = fs::path(folders.substr(start, end - start)) / program;
+    if (access(file.c_str(), X_OK) == 0) return true;
+    start = end + 1;
+  }
+  return false;
+}
+
+// The driver library alone says whether a device can be used; nothing of CUDA is linked here.
+int DeviceCount() {
+  void* driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (driver == nullptr) return 0;
+  const auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(driver, "cuInit"));
+  const auto get = reinterpret_cast<int (*)(int*)>(dlsym(driver, "cuDeviceGetCount"));
+  int count = 0;
+  if (init == nullptr || get == nullptr || init(0) != 0 || get(&count) != 0) return 0;
+  return count;
+}
+
+// Loads every library of kernels in a worker, so that a broken one is a row and not a crash.
+bool PrintKernels() {
+  bool healthy = true;
+  std::vector<std::string> libraries{""};
+  for (const std::string& file : PluginFiles()) libraries.push_back(file);
+  for (const std::string& library : libraries) {
+    Worker worker;
+    const auto rows = worker.Load(library);
+    const std::string name = library.empty() ? "built-in kernels" : "plugin " + Stem(library);
+    Row(bool(rows), name, rows ? fmt::format("{} rows", rows->size()) : rows.error().message);
+    healthy = healthy && rows;
+  }
+  return healthy;
+}
+
+int Doctor() {
+  fmt::print("padproof {}, built by {}{}\n", kVersion, kCompiler,
+             kSanitizers.empty() ? "" : fmt::format(", sanitizers {}", kSanitizers));
+  const bool healthy = PrintKernels();
+  Row(!MutantFiles().empty(), "mutants", fmt::format("{} planted bugs", MutantFiles().size()));
+  const std::string corpora = CorporaDirectory();
+  Row(fs::is_directory(corpora) && access(corpora.c_str(), W_OK) == 0, "saved cases",
+      fmt::format("{} files in {}", CorpusFiles(corpora).size(), corpora));
+  const bool clang = OnPath("clang++-19");
+  Row(clang, "clang 19 (libFuzzer, sanitizers)",
+      clang ? "cmake --preset fuzz" : "apt-get install clang-19 libclang-rt-19-dev");
+  const bool cuda = fs::exists(ExecutableDirectory() + "/device/kernels_cuda.so");
+  if (cuda) Row(true, "device build (nvcc, sm_90)", "device/kernels_cuda.so compiled and linked");
+  const int devices = DeviceCount();
+  Row(devices > 0, "CUDA device",
+      devices > 0
+          ? fmt::format("{} found; kernels run as @simt only in this version", devices)
+          : "none: kernels run on the host as @simt, nothing is lost but the device itself");
+  for (const LeftOut& row : LeftOutRows()) {
+    Row(false, std::string(row.name), fmt::format("{}; to get it: {}", row.why, row.remedy));
+  }
+  return healthy ? kExitHolds : kExitHarness;
+}
+
+}  // namespace
+
+void AddDoctor(CLI::App& app, int& exit_code) {
+  CLI::App* command =
+      app.add_subcommand("doctor", "what is installed, what is missing, what to type");
+  command->callback([&exit_code] { exit_code = Doctor(); });
+}
+
+}  // namespace padproof

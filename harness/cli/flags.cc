@@ -1,0 +1,50 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <thread>
+
+#include "harness/cli/commands.h"
+#include "harness/drivers/paths.h"
+#include "harness/drivers/settings.h"
+
+namespace padproof {
+void AddSearchFlags(CLI::App& command, SearchFlags& flags) {
+  command.add_option("--kernel", flags.kernels, "kernels: globs, comma separated")
+      ->capture_default_str();
+  command.add_option("--law", flags.laws, "laws: globs, comma separated")->capture_default_str();
+  command.add_option("--seed", flags.seed, "a number, or text such as a commit hash (default 0)");
+  command.add_option("--cases", flags.cases, "cases a cell of the table")
+      ->check(CLI::Range(1, 1000000000))
+      ->capture_default_str();
+  command.add_option("--seconds", flags.seconds, "end the whole run after this long; 0: no limit")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--jobs", flags.jobs, "worker processes; 0: one a core")
+      ->check(CLI::Range(0, 1024));
+  command.add_option("--deadline", flags.deadline, "seconds until a case counts as a hang")
+      ->check(CLI::Range(0.01, 86400.0))
+      ->capture_default_str();
+  command.add_option("--corpora", flags.corpora,
+                     "where failures are saved (default: corpora/ of the source tree)");
+  command.add_flag("--no-save", flags.no_save, "do not save failures");
+}
+
+SearchOptions OptionsOf(const SearchFlags& flags) {
+  SearchOptions options;
+  options.seed = SeedOf(flags.seed.empty() ? "0" : flags.seed);
+  options.cases = flags.cases;
+  options.deadline_seconds = flags.deadline;
+  if (!flags.no_save) options.corpora = flags.corpora.empty() ? CorporaDirectory() : flags.corpora;
+  return options;
+}
+
+int JobsOf(const SearchFlags& flags) {
+  if (flags.jobs > 0) return flags.jobs;
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+int Complain(const std::string& message, int exit_code) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "padproof: %s\n", message.c_str());
+  return exit_code;
+}
+
+}  // namespace padproof

@@ -1,0 +1,69 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "harness/cli/commands.h"
+#include "harness/drivers/catalogue.h"
+#include "harness/drivers/protocol.h"
+
+namespace padproof {
+namespace {
+
+struct ListFlags {
+  std::string kernels = "*";
+  bool mutants = false;
+  bool json = false;
+};
+
+template <class E>
+std::string Words(Set<E> set) {
+  std::string text;
+  for (size_t v = 0; v < EnumText<E>::names.size(); ++v) {
+    if (!set.Has(static_cast<E>(v))) continue;
+    text += (text.empty() ? "" : ",") + std::string(EnumText<E>::names[v]);
+  }
+  return text;
+}
+
+void PrintKernel(const KernelInfo& kernel) {
+  const KernelTraits& t = kernel.traits;
+  fmt::print("{}\n  {}\n", kernel.id, kernel.summary);
+  fmt::print("  takes     {}  layout {}  mask {}  pads {}  dim <= {}{}\n", Words(t.dtypes),
+             Words(t.layouts), Words(t.masks), Words(t.pad_sides), t.dim_max,
+             t.dim_multiple > 1 ? fmt::format(", multiple of {}", t.dim_multiple) : "");
+  fmt::print("  does      {}{}{}; tiles {}x{}\n", kernel.has_forward ? "forward" : "",
+             kernel.has_forward && kernel.has_backward ? " and " : "",
+             kernel.has_backward ? "backward" : "", t.tile_q, t.tile_k);
+  fmt::print("  promises  {}\n", PromisesInWords(t));
+  if (!kernel.source.empty()) fmt::print("  because   {}\n", kernel.source);
+  fmt::print("  source    {}\n", kernel.file);
+}
+
+int List(const ListFlags& flags) {
+  Worker worker;
+  const auto kernels = FindKernels(flags.mutants ? "*~*" : flags.kernels, worker);
+  if (!kernels) return Complain(kernels.error().message, kExitUsage);
+  if (flags.json) {
+    for (const KernelInfo& kernel : *kernels) fmt::print("{}\n", ToJson(kernel));
+    return kExitHolds;
+  }
+  for (const KernelInfo& kernel : *kernels) PrintKernel(kernel);
+  if (flags.mutants) return kExitHolds;
+  fmt::print("\nlaws\n");
+  for (const Property* law : Properties()) fmt::print("  {:<24}{}\n", law->name, law->statement);
+  return kExitHolds;
+}
+
+}  // namespace
+
+void AddList(CLI::App& app, int& exit_code) {
+  auto flags = std::make_shared<ListFlags>();
+  CLI::App* command = app.add_subcommand("list", "kernels with their promises, and laws");
+  command->add_option("--kernel", flags->kernels, "kernels: globs, comma separated");
+  command->add_flag("--mutants", flags->mutants, "list the planted bugs instead");
+  command->add_flag("--json", flags->json, "one JSON object a kernel");
+  command->callback([flags, &exit_code] { exit_code = List(*flags); });
+}
+
+}  // namespace padproof

@@ -1,0 +1,33 @@
+// padproof: proves that padding does not leak in masked attention kernels.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "harness/cli/commands.h"
+
+int main(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+
+  CLI::App app{"Proves that padding does not leak in masked attention kernels."};
+  app.name("padproof");
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 all laws hold, 1 a law failed, 2 bad usage or input, 3 the harness failed.");
+  int exit_code = padproof::kExitHarness;
+  padproof::AddCheck(app, exit_code);
+  padproof::AddReplay(app, exit_code);
+  padproof::AddMinimize(app, exit_code);
+  padproof::AddMutants(app, exit_code);
+  padproof::AddList(app, exit_code);
+  padproof::AddDoctor(app, exit_code);
+  padproof::AddWorker(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? padproof::kExitHolds : padproof::kExitUsage;
+  } catch (const std::exception& error) {
+    return padproof::Complain(error.what(), padproof::kExitHarness);
+  }
+  return exit_code;
+}

@@ -1,0 +1,20 @@
+# Flags of kernel code: what a sanitizer or a fuzzer instruments, and nothing exported by accident.
+add_library(padproof_kernel_flags INTERFACE)
+target_link_libraries(padproof_kernel_flags INTERFACE padproof_flags)
+target_compile_options(padproof_kernel_flags INTERFACE
+  -fvisibility=hidden $<$<COMPILE_LANGUAGE:CXX>:-Wno-unknown-pragmas>)
+if(PADPROOF_FUZZ)
+  target_compile_options(padproof_kernel_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# A shared library of kernels behind the C ABI: padproof_kernel_library(name directory sources...)
+function(padproof_kernel_library name directory)
+  add_library(${name} MODULE ${ARGN}
+    ${PROJECT_SOURCE_DIR}/harness/judge/kernel_registry.cc
+    ${PROJECT_SOURCE_DIR}/harness/judge/plugin.cc)
+  target_link_libraries(${name} PRIVATE padproof_kernel_flags)
+  target_link_options(${name} PRIVATE -Wl,-Bsymbolic)
+  set_target_properties(${name} PROPERTIES PREFIX ""
+    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${directory})
+endfunction()
+

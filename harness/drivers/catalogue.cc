@@ -1,0 +1,122 @@
+#include "harness/drivers/catalogue.h"
+
+#include <algorithm>
+
+#include "harness/drivers/paths.h"
+
+namespace padproof {
+namespace {
+
+std::vector<std::string> SplitAtCommas(const std::string& text) {
+  std::vector<std::string> parts;
+  size_t start = 0;
+  while (start <= text.size()) {
+    const size_t end = std::min(text.find(',', start), text.size());
+    if (end > start) parts.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  return parts;
+}
+
+bool Matches(const std::vector<std::string>& patterns, const KernelInfo& kernel) {
+  const bool mutant = !MutantOf(kernel.name).empty();
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) {
+    if (mutant && p.find('~') == std::string::npos) return false;
+    return GlobMatch(p, kernel.id) || GlobMatch(p, kernel.name);
+  });
+}
+
+template <class Names>
+std::string Join(const Names& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "" : ", ") + std::string(name);
+  return text;
+}
+
+}  // namespace
+
+bool MatchesAny(const std::string& patterns, const KernelInfo& kernel) {
+  return Matches(SplitAtCommas(patterns), kernel);
+}
+
+std::vector<std::string> LibrariesFor(const std::string& pattern_list) {
+  const auto patterns = SplitAtCommas(pattern_list);
+  std::vector<std::string> libraries{""};
+  for (std::string& file : PluginFiles()) libraries.push_back(std::move(file));
+  for (const std::string& file : MutantFiles()) {
+    const bool wanted = std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) {
+      return p.find('~') != std::string::npos && GlobMatch(MutantOf(p), Stem(file));
+    });
+    if (wanted) libraries.push_back(file);
+  }
+  return libraries;
+}
+
+bool GlobMatch(std::string_view pattern, std::string_view text) {
+  if (pattern.empty()) return text.empty();
+  if (pattern.front() == '*') {
+    while (!pattern.empty() && pattern.front() == '*') pattern.remove_prefix(1);
+    if (pattern.empty()) return true;
+    for (size_t at = 0; at <= text.size(); ++at) {
+      if (GlobMatch(pattern, text.substr(at))) return true;
+    }
+    return false;
+  }
+  if (text.empty() || (pattern.front() != '?' && pattern.front() != text.front())) return false;
+  return GlobMatch(pattern.substr(1), text.substr(1));
+}
+
+Result<std::vector<KernelInfo>> FindKernels(const std::string& patterns, Worker& worker) {
+  const auto wanted = SplitAtCommas(patterns);
+  std::vector<KernelInfo> found;
+  std::vector<std::string> seen;
+  for (const std::string& library : LibrariesFor(patterns)) {
+    auto rows = worker.Load(library);
+    if (!rows) return rows.error();
+    for (KernelInfo& kernel : *rows) {
+      seen.push_back(kernel.id);
+      if (Matches(wanted, kernel)) found.push_back(std::move(kernel));
+    }
+    // A spelled-out id needs no further library; LibTorch alone takes a second to load.
+    if (patterns.find_first_of("*?,") == std::string::npos && !found.empty()) break;
+  }
+  if (found.empty()) {
+    return Error{"no kernel matches '" + patterns + "'; there are " + Join(seen) +
+                 " (and mutants: 'padproof list --mutants')"};
+  }
+  std::sort(found.begin(), found.end(),
+            [](const KernelInfo& a, const KernelInfo& b) { return a.id < b.id; });
+  const auto twin =
+      std::adjacent_find(found.begin(), found.end(),
+                         [](const KernelInfo& a, const KernelInfo& b) { return a.id == b.id; });
+  if (twin != found.end()) {
+    return Error{"two kernels are called '" + twin->id + "' (" + twin->file + " and " +
+                 (twin + 1)->file + "); rename one"};
+  }
+  return found;
+}
+
+Result<KernelInfo> FindOneKernel(const std::string& id, Worker& worker) {
+  auto kernels = FindKernels(id, worker);
+  if (!kernels) return kernels.error();
+  return kernels->front();
+}
+
+Result<std::vector<const Property*>> FindLaws(const std::string& patterns) {
+  const auto wanted = SplitAtCommas(patterns);
+  std::vector<const Property*> found;
+  std::vector<std::string> names;
+  for (const Property* law : Properties()) {
+    names.emplace_back(law->name);
+    if (std::any_of(wanted.begin(), wanted.end(),
+                    [&](const std::string& p) { return GlobMatch(p, law->name); })) {
+      found.push_back(law);
+    }
+  }
+  if (found.empty()) {
+    return Error{"no law matches '" + patterns + "'; there are " + Join(names)};
+  }
+  return found;
+}
+
+}  // namespace padproof

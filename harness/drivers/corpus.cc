@@ -1,0 +1,125 @@
+#include "harness/drivers/corpus.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "harness/drivers/kernel_info.h"
+
+namespace padproof {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string_view Trim(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t\r");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+std::string_view TakeWord(std::string_view& text) {
+  text = Trim(text);
+  const size_t end = std::min(text.find_first_of(" \t"), text.size());
+  const std::string_view word = text.substr(0, end);
+  text.remove_prefix(end);
+  return word;
+}
+
+bool SyncAndClose(int fd) {
+  const bool synced = fsync(fd) == 0;
+  return close(fd) == 0 && synced;
+}
+
+}  // namespace
+
+std::string Print(const Entry& entry) {
+  return entry.law + " " + entry.kernel + " " + Print(entry.c);
+}
+
+Result<Entry> ParseEntry(std::string_view line) {
+  std::string_view rest = line;
+  Entry entry;
+  entry.law = TakeWord(rest);
+  entry.kernel = TakeWord(rest);
+  if (entry.law.empty() || entry.law.find('=') != std::string::npos ||
+      entry.kernel.find('@') == std::string::npos) {
+    return Error{
+        "expected 'LAW KERNEL@BACKEND lens_q=... lens_k=... dim=...', as a report prints it"};
+  }
+  auto c = Parse(Trim(rest));
+  if (!c)
+    return Error{"in the case after '" + entry.law + " " + entry.kernel +
+                 "': " + c.error().message};
+  entry.c = std::move(*c);
+  return entry;
+}
+
+Result<std::vector<Entry>> ReadCorpusFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return Error{path + ": cannot be read: " + std::strerror(errno)};
+  std::vector<Entry> entries;
+  std::string line;
+  for (int number = 1; std::getline(in, line); ++number) {
+    const std::string_view text = Trim(std::string_view(line).substr(0, line.find('#')));
+    if (text.empty()) continue;
+    auto entry = ParseEntry(text);
+    if (!entry) return Error{path + ":" + std::to_string(number) + ": " + entry.error().message};
+    entries.push_back(std::move(*entry));
+  }
+  if (in.bad() || fs::is_directory(path)) return Error{path + ": is not a readable file"};
+  if (entries.empty()) return Error{path + ": holds no case; a case file has one entry a line"};
+  return entries;
+}
+
+std::vector<std::string> CorpusFiles(const std::string& directory) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(directory, error), end; it != end; it.increment(error)) {
+    if (error) break;
+    if (it->path().extension() == ".case") files.push_back(it->path().string());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Result<bool> WriteDurably(const std::string& path, const std::string& text) {
+  std::error_code error;
+  const fs::path target(path);
+  fs::create_directories(target.parent_path(), error);
+  const std::string temporary = path + ".part-" + std::to_string(getpid());
+  const auto failed = [&] { return Error{path + ": cannot be saved: " + std::strerror(errno)}; };
+  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return failed();
+  const ssize_t put = write(fd, text.data(), text.size());
+  if (!SyncAndClose(fd) || put != static_cast<ssize_t>(text.size())) return failed();
+  if (rename(temporary.c_str(), path.c_str()) != 0) return failed();
+  const int folder = open(target.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) SyncAndClose(folder);
+  return true;
+}
+
+std::string FreshName(const std::string& directory, const Entry& entry) {
+  const fs::path folder = fs::path(directory) / FamilyOf(entry.kernel);
+  std::error_code ignored;
+  for (int n = 1;; ++n) {
+    const fs::path path = folder / (entry.law + "-" + std::to_string(n) + ".case");
+    if (!fs::exists(path, ignored)) return path.string();
+  }
+}
+
+std::string FindEntry(const std::string& directory, const Entry& entry) {
+  for (const std::string& file : CorpusFiles(directory)) {
+    const auto entries = ReadCorpusFile(file);
+    if (!entries) continue;
+    if (std::find(entries->begin(), entries->end(), entry) != entries->end()) return file;
+  }
+  return {};
+}
+
+}  // namespace padproof

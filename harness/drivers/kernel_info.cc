@@ -1,0 +1,53 @@
+#include "harness/drivers/kernel_info.h"
+
+#include <array>
+
+namespace padproof {
+
+Domain DomainOf(const KernelInfo& kernel) {
+  const KernelTraits& traits = kernel.traits;
+  Domain domain;
+  domain.dtypes = traits.dtypes;
+  domain.layouts = traits.layouts;
+  domain.masks = traits.masks;
+  domain.pad_sides = traits.pad_sides;
+  domain.dim_max = traits.dim_max;
+  domain.dim_multiple = traits.dim_multiple;
+  domain.tile_q = traits.tile_q;
+  domain.tile_k = traits.tile_k;
+  domain.backward = kernel.has_backward;
+  domain.backward_only = !kernel.has_forward;
+  domain.scheduled = kernel.backend == "simt";
+  return domain;
+}
+
+std::string FamilyOf(const std::string& kernel_name) {
+  return kernel_name.substr(0, kernel_name.find_first_of(".~@"));
+}
+
+std::string MutantOf(const std::string& kernel_name) {
+  const size_t tilde = kernel_name.find('~');
+  if (tilde == std::string::npos) return {};
+  const size_t end = kernel_name.find('@', tilde);
+  return kernel_name.substr(tilde + 1, end == std::string::npos ? end : end - tilde - 1);
+}
+
+std::string PromisesInWords(const KernelTraits& traits) {
+  static constexpr std::array pads{"any bits", "finite values", "finite values with finite scores",
+                                   "zeros"};
+  static constexpr std::array empty{"0 (LSE -inf)", "NaN", "unspecified"};
+  static constexpr std::array outputs{"0", "written, unspecified", "untouched"};
+  static constexpr std::array bitwise{"forward and backward", "forward only", "no"};
+  const Promises& p = traits.promises;
+  std::string words = "pads may hold ";
+  words += pads[static_cast<size_t>(p.pad_content)];
+  words += "; empty row ";
+  words += empty[static_cast<size_t>(p.empty_row)];
+  words += "; results at pads ";
+  words += outputs[static_cast<size_t>(p.pad_outputs)];
+  words += "; repeatable ";
+  words += bitwise[static_cast<size_t>(p.determinism)];
+  return words;
+}
+
+}  // namespace padproof

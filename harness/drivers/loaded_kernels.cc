@@ -1,0 +1,57 @@
+#include "harness/drivers/loaded_kernels.h"
+
+#include <dlfcn.h>
+
+#include <map>
+
+#include "harness/judge/kernel_registry.h"
+#include "harness/judge/plugin.h"
+#include "harness/judge/property.h"
+
+namespace padproof {
+namespace {
+
+Result<std::vector<const KernelRow*>> Load(const std::string& path) {
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    return Error{path + ": cannot be loaded: " + dlerror()};
+  }
+  auto* entry = reinterpret_cast<const PluginTable* (*)()>(dlsym(library, kPluginSymbol));
+  if (entry == nullptr) {
+    return Error{path + ": no function padproof_plugin(); link it with the target padproof_plugin"};
+  }
+  const PluginTable* table = entry();
+  if (table->version != kPluginVersion || table->row_size != sizeof(KernelRow)) {
+    return Error{path + ": built for plugin version " + std::to_string(table->version) +
+                 ", this padproof speaks " + std::to_string(kPluginVersion) + "; rebuild it"};
+  }
+  return std::vector<const KernelRow*>(table->rows, table->rows + table->count);
+}
+
+}  // namespace
+
+Result<std::vector<const KernelRow*>> RowsOf(const std::string& plugin) {
+  if (plugin.empty()) return RegisteredKernels();
+  static std::map<std::string, std::vector<const KernelRow*>> loaded;
+  if (const auto found = loaded.find(plugin); found != loaded.end()) return found->second;
+  auto rows = Load(plugin);
+  if (rows) loaded.emplace(plugin, *rows);
+  return rows;
+}
+
+KernelInfo Describe(const KernelRow& row, const std::string& plugin) {
+  KernelInfo info;
+  info.id = IdOf(row);
+  info.name = row.name;
+  info.backend = row.backend;
+  info.file = row.file != nullptr ? row.file : "";
+  info.summary = row.summary != nullptr ? row.summary : "";
+  info.source = row.source != nullptr ? row.source : "";
+  info.plugin = plugin;
+  info.traits = row.traits;
+  info.has_forward = row.forward != nullptr;
+  info.has_backward = row.backward != nullptr;
+  return info;
+}
+
+}  // namespace padproof

@@ -1,0 +1,32 @@
+// Where padproof finds its own files.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace padproof {
+
+std::string ExecutableDirectory();  // of this process
+
+/// The program that workers run: `padproof` beside this executable.
+std::string WorkerProgram();
+
+/// Shared libraries with further kernels: plugins/*.so beside the executable, then the files named
+/// in the environment variable PADPROOF_PLUGINS (colon separated).
+std::vector<std::string> PluginFiles();
+
+/// mutants/*.so beside the executable.
+std::vector<std::string> MutantFiles();
+
+/// The source tree this was built from.
+std::string SourceDirectory();
+
+/// Where saved cases live: $PADPROOF_CORPORA, else corpora/ of the source tree this was built from,
+/// else corpora/ in the current directory.
+std::string CorporaDirectory();
+
+/// "kernels/x.so" -> "x".
+std::string Stem(const std::string& path);
+
+}  // namespace padproof

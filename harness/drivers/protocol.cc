@@ -1,0 +1,167 @@
+#include "harness/drivers/protocol.h"
+
+#include <nlohmann/json.hpp>
+
+namespace padproof {
+namespace {
+
+using nlohmann::json;
+
+json ToJsonValue(const KernelTraits& t) {
+  const NumericsProfile& n = t.numerics;
+  return {{"dtypes", t.dtypes.bits},
+          {"layouts", t.layouts.bits},
+          {"masks", t.masks.bits},
+          {"pad_sides", t.pad_sides.bits},
+          {"dim_max", t.dim_max},
+          {"dim_multiple", t.dim_multiple},
+          {"tile_q", t.tile_q},
+          {"tile_k", t.tile_k},
+          {"returns_lse", t.returns_lse},
+          {"pad_content", t.promises.pad_content},
+          {"empty_row", t.promises.empty_row},
+          {"pad_outputs", t.promises.pad_outputs},
+          {"determinism", t.promises.determinism},
+          {"p_rounding", n.p_rounding},
+          {"p_underflow", n.p_underflow},
+          {"score_rounding", n.score_rounding},
+          {"qk_scale_rounding", n.qk_scale_rounding},
+          {"exp_error", n.exp_error},
+          {"accumulation_factor", n.accumulation_factor},
+          {"tile_keys", n.tile_keys},
+          {"split", n.split},
+          {"row_sum_of_rounded_p", n.row_sum_of_rounded_p}};
+}
+
+KernelTraits TraitsFrom(const json& j) {
+  KernelTraits t;
+  j.at("dtypes").get_to(t.dtypes.bits);
+  j.at("layouts").get_to(t.layouts.bits);
+  j.at("masks").get_to(t.masks.bits);
+  j.at("pad_sides").get_to(t.pad_sides.bits);
+  j.at("dim_max").get_to(t.dim_max);
+  j.at("dim_multiple").get_to(t.dim_multiple);
+  j.at("tile_q").get_to(t.tile_q);
+  j.at("tile_k").get_to(t.tile_k);
+  j.at("returns_lse").get_to(t.returns_lse);
+  j.at("pad_content").get_to(t.promises.pad_content);
+  j.at("empty_row").get_to(t.promises.empty_row);
+  j.at("pad_outputs").get_to(t.promises.pad_outputs);
+  j.at("determinism").get_to(t.promises.determinism);
+  NumericsProfile& n = t.numerics;
+  j.at("p_rounding").get_to(n.p_rounding);
+  j.at("p_underflow").get_to(n.p_underflow);
+  j.at("score_rounding").get_to(n.score_rounding);
+  j.at("qk_scale_rounding").get_to(n.qk_scale_rounding);
+  j.at("exp_error").get_to(n.exp_error);
+  j.at("accumulation_factor").get_to(n.accumulation_factor);
+  j.at("tile_keys").get_to(n.tile_keys);
+  j.at("split").get_to(n.split);
+  j.at("row_sum_of_rounded_p").get_to(n.row_sum_of_rounded_p);
+  return t;
+}
+
+json ToJsonValue(const KernelInfo& k) {
+  return {{"id", k.id},
+          {"name", k.name},
+          {"backend", k.backend},
+          {"file", k.file},
+          {"summary", k.summary},
+          {"source", k.source},
+          {"plugin", k.plugin},
+          {"forward", k.has_forward},
+          {"backward", k.has_backward},
+          {"traits", ToJsonValue(k.traits)}};
+}
+
+KernelInfo KernelFrom(const json& j) {
+  KernelInfo k;
+  j.at("id").get_to(k.id);
+  j.at("name").get_to(k.name);
+  j.at("backend").get_to(k.backend);
+  j.at("file").get_to(k.file);
+  j.at("summary").get_to(k.summary);
+  j.at("source").get_to(k.source);
+  j.at("plugin").get_to(k.plugin);
+  j.at("forward").get_to(k.has_forward);
+  j.at("backward").get_to(k.has_backward);
+  k.traits = TraitsFrom(j.at("traits"));
+  return k;
+}
+
+json ToJsonValue(const Failure& f) {
+  // JSON has no infinity: a ratio that is not finite travels as text.
+  return {{"kind", f.kind},
+          {"region", f.region},
+          {"where", f.where},
+          {"expected", f.expected},
+          {"got", f.got},
+          {"extent", f.extent},
+          {"ratio", std::to_string(f.ratio)},
+          {"note", f.note}};
+}
+
+Failure FailureFrom(const json& j) {
+  Failure f;
+  j.at("kind").get_to(f.kind);
+  j.at("region").get_to(f.region);
+  j.at("where").get_to(f.where);
+  j.at("expected").get_to(f.expected);
+  j.at("got").get_to(f.got);
+  j.at("extent").get_to(f.extent);
+  f.ratio = std::strtod(j.at("ratio").get<std::string>().c_str(), nullptr);
+  j.at("note").get_to(f.note);
+  return f;
+}
+
+std::string Dump(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+}  // namespace
+
+std::string ToLine(const Request& r) {
+  return Dump({{"kind", r.kind == Request::Kind::load ? "load" : "judge"},
+               {"plugin", r.plugin},
+               {"kernel", r.kernel},
+               {"law", r.law},
+               {"line", r.line}});
+}
+
+std::optional<Request> ParseRequest(const std::string& line) try {
+  const json j = json::parse(line);
+  Request r;
+  r.kind = j.at("kind") == "load" ? Request::Kind::load : Request::Kind::judge;
+  j.at("plugin").get_to(r.plugin);
+  j.at("kernel").get_to(r.kernel);
+  j.at("law").get_to(r.law);
+  j.at("line").get_to(r.line);
+  return r;
+} catch (const json::exception&) {
+  return std::nullopt;
+}
+
+std::string ToLine(const Reply& r) {
+  json kernels = json::array();
+  for (const KernelInfo& k : r.kernels) kernels.push_back(ToJsonValue(k));
+  return Dump({{"error", r.error},
+               {"kernels", kernels},
+               {"outcome", static_cast<int>(r.verdict.outcome)},
+               {"reason", r.verdict.reason},
+               {"failure", ToJsonValue(r.verdict.failure)}});
+}
+
+std::optional<Reply> ParseReply(const std::string& line) try {
+  const json j = json::parse(line);
+  Reply r;
+  j.at("error").get_to(r.error);
+  for (const json& k : j.at("kernels")) r.kernels.push_back(KernelFrom(k));
+  r.verdict.outcome = static_cast<Outcome>(j.at("outcome").get<int>());
+  j.at("reason").get_to(r.verdict.reason);
+  r.verdict.failure = FailureFrom(j.at("failure"));
+  return r;
+} catch (const json::exception&) {
+  return std::nullopt;
+}
+
+std::string ToJson(const KernelInfo& kernel) { return Dump(ToJsonValue(kernel)); }
+
+}  // namespace padproof

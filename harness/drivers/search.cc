@@ -1,0 +1,126 @@
+#include "harness/drivers/search.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <mutex>
+
+#include "harness/drivers/random_cases.h"
+
+namespace padproof {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Shrinking a hang waits out a deadline a candidate, so it uses a shorter one; a small case that
+// takes longer than this is no less a hang.
+constexpr double kHangShrinkSeconds = 1.0;
+
+std::string FileText(const Finding& f) {
+  std::string text = "# " + f.entry.law + " / " + f.entry.kernel + ": " + f.failure.kind;
+  if (!f.failure.where.empty()) text += " at " + f.failure.where;
+  text += "\n# expected " + f.failure.expected + ", got " + f.failure.got + "\n";
+  return text + Print(f.entry) + "\n";
+}
+
+// Saving picks a fresh name, so two threads must not save at once.
+void Save(Finding& finding, const std::string& corpora) {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  if (corpora.empty()) return;
+  const std::string previous = finding.saved;
+  const std::string known = FindEntry(corpora, finding.entry);
+  if (!known.empty() && known != previous) {
+    finding.saved = known;
+    finding.known = true;
+    std::error_code ignored;
+    if (!previous.empty()) std::filesystem::remove(previous, ignored);
+    return;
+  }
+  const std::string path = previous.empty() ? FreshName(corpora, finding.entry) : previous;
+  const auto written = WriteDurably(path, FileText(finding));
+  if (written)
+    finding.saved = path;
+  else
+    finding.problem = written.error().message;
+}
+
+int SizeAt(int index, int cases) {
+  // Small cases first, the whole range within the first hundred cases of any budget.
+  return std::min(100, 100 * (index + 1) / std::min(std::max(cases, 1), 100));
+}
+
+}  // namespace
+
+std::string Inapplicable(const Property& law, const KernelInfo& kernel) {
+  const char* why = law.inapplicable(kernel.traits, kernel.has_forward, kernel.has_backward);
+  return why != nullptr ? why : "";
+}
+
+void ShrinkFinding(Finding& finding, const KernelInfo& kernel, Worker& worker,
+                   const SearchOptions& options) {
+  const bool hang = finding.failure.kind == kind::kHang;
+  const double deadline =
+      hang ? std::min(kHangShrinkSeconds, options.deadline_seconds) : options.deadline_seconds;
+  const auto judge = [&](const Case& candidate) {
+    return worker.Judge(kernel, finding.entry.law, Print(candidate), deadline);
+  };
+  const Shrunk shrunk = Shrink(finding.entry.c, finding.failure, judge, options.shrink);
+  finding.entry.c = shrunk.c;
+  finding.failure = shrunk.failure;
+  finding.steps += shrunk.steps;
+  finding.half_shrunk = shrunk.out_of_budget;
+  Save(finding, options.corpora);
+}
+
+Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
+            const SearchOptions& options, const SearchEvents& events) {
+  Cell cell{.kernel = &kernel, .law = &law, .inapplicable = Inapplicable(law, kernel)};
+  if (!cell.inapplicable.empty()) return cell;
+  const auto start = Clock::now();
+  const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  const Domain domain = DomainOf(kernel);
+  const uint64_t stream = HashOf({options.seed, HashOf(kernel.id), HashOf(law.name)});
+  for (int index = 0; index < options.cases; ++index) {
+    if (events.stopped && events.stopped()) break;
+    if (options.seconds > 0 && elapsed() > options.seconds) break;
+    Case c = DrawCase(domain, stream, index, SizeAt(index, options.cases));
+    Random random(HashOf({stream, static_cast<uint64_t>(index), 1}));
+    law.prepare(c, kernel.traits, random);
+    const auto verdict = worker.Judge(kernel, law.name, Print(c), options.deadline_seconds);
+    if (!verdict) {
+      cell.error = verdict.error().message;
+      break;
+    }
+    ++cell.cases;
+    if (events.judged) events.judged();
+    if (verdict->outcome == Outcome::not_applicable) {
+      ++cell.skipped[verdict->reason];
+      continue;
+    }
+    if (verdict->outcome == Outcome::out_of_domain) {
+      ++cell.out_of_domain;
+      continue;
+    }
+    const auto classes = Classify(c, kernel.traits.tile_k);
+    for (size_t k = 0; k < classes.size(); ++k) cell.classes[k] += classes[k];
+    if (verdict->outcome == Outcome::holds) {
+      ++cell.held;
+      continue;
+    }
+    Finding finding{.entry = {law.name, kernel.id, c},
+                    .failure = verdict->failure,
+                    .statement = law.statement,
+                    .source = kernel.file,
+                    .cases = cell.cases};
+    Save(finding, options.corpora);
+    if (events.found) events.found(finding);
+    ShrinkFinding(finding, kernel, worker, options);
+    cell.finding = std::move(finding);
+    break;
+  }
+  cell.seconds = elapsed();
+  return cell;
+}
+
+}  // namespace padproof

@@ -1,0 +1,76 @@
+// Random search in one cell of the table: one law on one kernel.
+
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "harness/drivers/classes.h"
+#include "harness/drivers/corpus.h"
+#include "harness/drivers/kernel_info.h"
+#include "harness/drivers/shrink.h"
+#include "harness/drivers/worker.h"
+#include "harness/judge/property.h"
+
+namespace padproof {
+
+struct SearchOptions {
+  uint64_t seed = 0;
+  int cases = 200;               // a cell
+  double seconds = 0;            // a cell; 0: no limit
+  double deadline_seconds = 10;  // a case
+  ShrinkBudget shrink;
+  std::string corpora;  // where failures are saved; "" saves nothing
+};
+
+/// A failure as it is reported.
+struct Finding {
+  Entry entry;            // shrunk
+  Failure failure;        // of the shrunk case
+  std::string statement;  // of the law
+  std::string source;     // the kernel's file
+  int cases = 0;          // judged until it was found; 0 for a replay
+  int steps = 0;          // of shrinking
+  bool half_shrunk = false;
+  std::string saved;    // path, "" if not saved
+  bool known = false;   // the same entry had been saved before
+  std::string problem;  // saving failed: why
+};
+
+struct Cell {
+  const KernelInfo* kernel = nullptr;
+  const Property* law = nullptr;
+  std::string inapplicable;  // not empty: the law does not speak about this kernel
+  int cases = 0;             // judged
+  int held = 0;
+  int out_of_domain = 0;
+  std::map<std::string, int> skipped;             // reason -> cases
+  std::array<int, kClassNames.size()> classes{};  // of the cases that held or failed
+  std::optional<Finding> finding;
+  std::string error;  // the harness itself failed here
+  double seconds = 0;
+
+  /// A cell that should have run and tested nothing is as red as a failure.
+  bool vacuous() const { return inapplicable.empty() && held == 0 && !finding && error.empty(); }
+};
+
+struct SearchEvents {
+  std::function<void()> judged;               // after each case
+  std::function<void(const Finding&)> found;  // as soon as a failure is saved, not yet shrunk
+  std::function<bool()> stopped;              // true: end early
+};
+
+/// Why a law does not speak about a kernel, or "".
+std::string Inapplicable(const Property& law, const KernelInfo& kernel);
+
+Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
+            const SearchOptions& options, const SearchEvents& events);
+
+/// Shrinks a failing entry and saves the result over `saved` (if not empty).
+void ShrinkFinding(Finding& finding, const KernelInfo& kernel, Worker& worker,
+                   const SearchOptions& options);
+
+}  // namespace padproof

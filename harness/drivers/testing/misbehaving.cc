@@ -1,0 +1,86 @@
+// Kernels that break out of every frame: a plugin for the tests of the worker processes.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <vector>
+
+#include "harness/judge/kernel.h"
+
+namespace padproof {
+namespace {
+
+// Writes zeros everywhere, which is right for no law but ends well.
+Status Zeros(const AttentionArgs& args) {
+  const int64_t count = args.o.size[0] * args.o.size[1] * args.o.size[2] * args.o.size[3];
+  for (int64_t e = 0; e < count; ++e) static_cast<float*>(args.o.data)[e] = 0;
+  return kOk;
+}
+
+// Each misbehaves from three keys on, so that shrinking has something to find.
+bool Provoked(const AttentionArgs& args) { return args.seqlen_k >= 3; }
+
+Status Segfault(const AttentionArgs& args) {
+  if (Provoked(args)) *reinterpret_cast<volatile int*>(8) = 1;
+  return Zeros(args);
+}
+Status Abort(const AttentionArgs& args) {
+  if (Provoked(args)) std::abort();
+  return Zeros(args);
+}
+Status Exit(const AttentionArgs& args) {
+  if (Provoked(args)) std::exit(0);
+  return Zeros(args);
+}
+Status Hang(const AttentionArgs& args) {
+  for (volatile bool on = Provoked(args); on;) {
+  }
+  return Zeros(args);
+}
+Status Throw(const AttentionArgs& args) {
+  if (Provoked(args)) throw std::runtime_error("thrown by a kernel");
+  return Zeros(args);
+}
+Status EatMemory(const AttentionArgs& args) {
+  if (Provoked(args)) {
+    std::vector<std::vector<char>> eaten;
+    for (;;) eaten.emplace_back(size_t{1} << 33);
+  }
+  return Zeros(args);
+}
+Status Shout(const AttentionArgs& args) {
+  std::printf("{\"error\":\"a kernel that prints must not be taken for an answer\"}\n");
+  std::fflush(stdout);
+  return Zeros(args);
+}
+Status CloseEverything(const AttentionArgs& args) {
+  if (Provoked(args)) {
+    for (int fd = 0; fd < 1024; ++fd) close(fd);
+  }
+  return Zeros(args);
+}
+Status Reject(const AttentionArgs& args) {
+  if (Provoked(args)) return {StatusCode::rejected, "three keys are too many"};
+  return Zeros(args);
+}
+Status FailToLaunch(const AttentionArgs& args) {
+  if (Provoked(args)) return {StatusCode::failed, "invalid configuration argument"};
+  return Zeros(args);
+}
+
+PADPROOF_KERNEL({.name = "misbehaving.segfault", .backend = "cpu", .forward = Segfault});
+PADPROOF_KERNEL({.name = "misbehaving.abort", .backend = "cpu", .forward = Abort});
+PADPROOF_KERNEL({.name = "misbehaving.exit", .backend = "cpu", .forward = Exit});
+PADPROOF_KERNEL({.name = "misbehaving.hang", .backend = "cpu", .forward = Hang});
+PADPROOF_KERNEL({.name = "misbehaving.throw", .backend = "cpu", .forward = Throw});
+PADPROOF_KERNEL({.name = "misbehaving.memory", .backend = "cpu", .forward = EatMemory});
+PADPROOF_KERNEL({.name = "misbehaving.shout", .backend = "cpu", .forward = Shout});
+PADPROOF_KERNEL({.name = "misbehaving.close", .backend = "cpu", .forward = CloseEverything});
+PADPROOF_KERNEL({.name = "misbehaving.reject", .backend = "cpu", .forward = Reject});
+PADPROOF_KERNEL({.name = "misbehaving.launch", .backend = "cpu", .forward = FailToLaunch});
+
+}  // namespace
+}  // namespace padproof

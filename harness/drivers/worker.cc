@@ -1,0 +1,231 @@
+#include "harness/drivers/worker.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "harness/drivers/paths.h"
+#include "harness/drivers/worker_main.h"
+
+extern char** environ;
+
+namespace padproof {
+namespace {
+
+constexpr double kLoadSeconds = 120;  // LibTorch from a cold disk
+constexpr size_t kOutputKept = 2000;  // of a dead worker's output
+
+double Now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Moves a descriptor out of the way of the worker's fixed numbers.
+int High(int fd) {
+  const int high = fcntl(fd, F_DUPFD_CLOEXEC, 64);
+  close(fd);
+  return high;
+}
+
+void Close(int& fd) {
+  if (fd >= 0) close(fd);
+  fd = -1;
+}
+
+std::string SignalName(int signal) {
+  const char* name = sigabbrev_np(signal);
+  return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
+}
+
+// The line of a report that says most: a sanitizer's or the SIMT layer's summary, else the last
+// one.
+std::string Telling(const std::string& output) {
+  std::string last;
+  size_t start = 0;
+  while (start < output.size()) {
+    size_t end = output.find('\n', start);
+    if (end == std::string::npos) end = output.size();
+    std::string line = output.substr(start, end - start);
+    start = end + 1;
+    if (line.find("ERROR") != std::string::npos || line.find("SUMMARY") != std::string::npos ||
+        line.find("runtime error") != std::string::npos) {
+      return line;
+    }
+    if (!line.empty()) last = std::move(line);
+  }
+  return last;
+}
+
+}  // namespace
+
+Worker::~Worker() { Stop(); }
+
+void Worker::Stop() {
+  if (pid_ > 0) {
+    kill(pid_, SIGKILL);
+    int status = 0;
+    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+  }
+  pid_ = -1;
+  Close(request_);
+  Close(reply_);
+  Close(output_);
+  pending_.clear();
+  loaded_.clear();
+}
+
+Result<bool> Worker::EnsureStarted() {
+  if (pid_ > 0) return true;
+  signal(SIGPIPE, SIG_IGN);  // a worker that died is an error of write(), not the end of the run
+  int request[2], reply[2];
+  if (pipe2(request, O_CLOEXEC) != 0 || pipe2(reply, O_CLOEXEC) != 0) {
+    return Error{std::string("cannot start a worker: ") + std::strerror(errno)};
+  }
+  for (int* fd : {&request[0], &request[1], &reply[0], &reply[1]}) *fd = High(*fd);
+  output_ = High(memfd_create("padproof-worker", MFD_CLOEXEC));
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, output_, 1);
+  posix_spawn_file_actions_adddup2(&actions, output_, 2);
+  posix_spawn_file_actions_adddup2(&actions, request[0], kRequestDescriptor);
+  posix_spawn_file_actions_adddup2(&actions, reply[1], kReplyDescriptor);
+  const std::string program = WorkerProgram();
+  std::string name = "padproof", command = "worker";
+  char* argv[] = {name.data(), command.data(), nullptr};
+  const int failed = posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  close(request[0]);
+  close(reply[1]);
+  request_ = request[1];
+  reply_ = reply[0];
+  if (failed != 0) {
+    pid_ = -1;
+    Stop();
+    return Error{"cannot start a worker (" + program + "): " + std::strerror(failed)};
+  }
+  return true;
+}
+
+bool Worker::Send(const std::string& line) {
+  const std::string data = line + "\n";
+  for (size_t at = 0; at < data.size();) {
+    const ssize_t put = write(request_, data.data() + at, data.size() - at);
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return false;
+    at += static_cast<size_t>(put);
+  }
+  return true;
+}
+
+Worker::Answer Worker::Receive(std::string& line, double deadline_seconds) {
+  const double end = Now() + deadline_seconds;
+  for (;;) {
+    if (const size_t newline = pending_.find('\n'); newline != std::string::npos) {
+      line.assign(pending_, 0, newline);
+      pending_.erase(0, newline + 1);
+      return Answer::line;
+    }
+    const double left = end - Now();
+    if (left <= 0) return Answer::timeout;
+    pollfd waiting{reply_, POLLIN, 0};
+    if (poll(&waiting, 1, static_cast<int>(left * 1000) + 1) <= 0) continue;
+    char chunk[4096];
+    const ssize_t got = read(reply_, chunk, sizeof chunk);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return Answer::closed;
+    pending_.append(chunk, static_cast<size_t>(got));
+  }
+}
+
+std::string Worker::TakeOutput() {
+  const off_t size = lseek(output_, 0, SEEK_END);
+  if (size <= 0) return {};
+  const off_t kept = std::min<off_t>(size, kOutputKept);
+  std::string text(static_cast<size_t>(kept), '\0');
+  // The head of a report tells more than its tail.
+  const ssize_t got = pread(output_, text.data(), text.size(), 0);
+  text.resize(got > 0 ? static_cast<size_t>(got) : 0);
+  return text;
+}
+
+Verdict Worker::Obituary(bool timed_out, double deadline_seconds) {
+  Failure failure;
+  if (timed_out) {
+    failure.kind = kind::kHang;
+    failure.got = "no answer within " + std::to_string(deadline_seconds).substr(0, 4) + " s";
+    failure.expected = "an answer";
+    Stop();
+    return Verdict::Fails(failure);
+  }
+  int status = 0;
+  while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  pid_ = -1;
+  failure.note = Telling(TakeOutput());
+  failure.expected = "the kernel returns";
+  if (WIFSIGNALED(status)) {
+    failure.kind = kind::kCrash;
+    failure.got = "killed by " + SignalName(WTERMSIG(status));
+  } else {
+    failure.kind = kind::kExit;
+    failure.got = "the process ended with exit code " + std::to_string(WEXITSTATUS(status));
+  }
+  Stop();
+  return Verdict::Fails(failure);
+}
+
+Result<std::vector<KernelInfo>> Worker::Load(const std::string& plugin) {
+  const auto started = EnsureStarted();
+  if (!started) return started.error();
+  std::string line;
+  const bool sent = Send(ToLine(Request{Request::Kind::load, plugin, {}, {}, {}}));
+  const Answer answer = sent ? Receive(line, kLoadSeconds) : Answer::closed;
+  const std::string what = plugin.empty() ? "the built-in kernels" : plugin;
+  if (answer != Answer::line) {
+    const Verdict death = Obituary(answer == Answer::timeout, kLoadSeconds);
+    return Error{what + ": " + death.failure.got + " while loading; " + death.failure.note};
+  }
+  const auto reply = ParseReply(line);
+  if (!reply) return Error{what + ": garbled answer while loading"};
+  if (!reply->error.empty()) return Error{reply->error};
+  loaded_.push_back(plugin);
+  return reply->kernels;
+}
+
+Result<Verdict> Worker::Judge(const KernelInfo& kernel, const std::string& law,
+                              const std::string& line, double deadline_seconds) {
+  const auto started = EnsureStarted();
+  if (!started) return started.error();
+  if (std::find(loaded_.begin(), loaded_.end(), kernel.plugin) == loaded_.end()) {
+    if (auto rows = Load(kernel.plugin); !rows) return rows.error();
+  }
+  if (ftruncate(output_, 0) != 0 || lseek(output_, 0, SEEK_SET) < 0) {
+    return Error{"cannot reset the worker's output file"};
+  }
+  std::string reply_line;
+  const bool sent =
+      Send(ToLine(Request{Request::Kind::judge, kernel.plugin, kernel.id, law, line}));
+  const Answer answer = sent ? Receive(reply_line, deadline_seconds) : Answer::closed;
+  if (answer != Answer::line) return Obituary(answer == Answer::timeout, deadline_seconds);
+  const auto reply = ParseReply(reply_line);
+  if (!reply) {
+    Stop();
+    return Verdict::Fails({.kind = kind::kCrash,
+                           .expected = "the kernel leaves other descriptors alone",
+                           .got = "the worker's answer was overwritten"});
+  }
+  if (!reply->error.empty()) return Error{reply->error};
+  return reply->verdict;
+}
+
+}  // namespace padproof

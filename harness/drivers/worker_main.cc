@@ -1,0 +1,115 @@
+#include "harness/drivers/worker_main.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <new>
+#include <string>
+
+#include "harness/case/case.h"
+#include "harness/drivers/loaded_kernels.h"
+#include "harness/drivers/protocol.h"
+#include "harness/judge/property.h"
+
+namespace padproof {
+namespace {
+
+// A kernel that asks for more is a finding, not the end of the machine.
+constexpr rlim_t kAddressSpaceBytes = rlim_t{16} << 30;
+
+void LimitMemory() {
+#if defined(__SANITIZE_ADDRESS__)
+  return;  // shadow memory needs terabytes of address space
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+  return;
+#endif
+#endif
+  const rlimit limit{kAddressSpaceBytes, kAddressSpaceBytes};
+  setrlimit(RLIMIT_AS, &limit);
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+}
+
+bool ReadLine(std::string& pending, std::string& line) {
+  for (;;) {
+    if (const size_t end = pending.find('\n'); end != std::string::npos) {
+      line.assign(pending, 0, end);
+      pending.erase(0, end + 1);
+      return true;
+    }
+    char chunk[4096];
+    const ssize_t got = read(kRequestDescriptor, chunk, sizeof chunk);
+    if (got <= 0) return false;
+    pending.append(chunk, static_cast<size_t>(got));
+  }
+}
+
+void WriteLine(std::string line) {
+  line += '\n';
+  for (size_t at = 0; at < line.size();) {
+    const ssize_t put = write(kReplyDescriptor, line.data() + at, line.size() - at);
+    if (put <= 0) _exit(3);
+    at += static_cast<size_t>(put);
+  }
+}
+
+Reply Fail(std::string message) {
+  Reply reply;
+  reply.error = std::move(message);
+  return reply;
+}
+
+Reply JudgeOne(const std::vector<const KernelRow*>& rows, const Request& request) {
+  const KernelRow* kernel = nullptr;
+  for (const KernelRow* row : rows) {
+    if (IdOf(*row) == request.kernel) kernel = row;
+  }
+  if (kernel == nullptr) return Fail("no kernel '" + request.kernel + "'");
+  const Property* law = FindProperty(request.law);
+  if (law == nullptr) return Fail("no law '" + request.law + "'");
+  const auto c = Parse(request.line);
+  if (!c) return Fail(c.error().message);
+  Reply reply;
+  try {
+    reply.verdict = Judge(*law, *kernel, *c);
+  } catch (const std::bad_alloc&) {
+    reply.verdict = Verdict::Fails({.kind = kind::kMemory, .got = "out of memory"});
+  } catch (const std::exception& e) {
+    reply.verdict = Verdict::Fails(
+        {.kind = kind::kCrash, .got = std::string("uncaught exception: ") + e.what()});
+  }
+  return reply;
+}
+
+Reply Answer(const Request& request) {
+  auto rows = RowsOf(request.plugin);
+  if (!rows) return Fail(rows.error().message);
+  if (request.kind == Request::Kind::judge) return JudgeOne(*rows, request);
+  Reply reply;
+  for (const KernelRow* row : *rows) reply.kernels.push_back(Describe(*row, request.plugin));
+  return reply;
+}
+
+}  // namespace
+
+int RunWorker() {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // no orphan survives a killed parent
+  if (fcntl(kRequestDescriptor, F_GETFD) < 0 || fcntl(kReplyDescriptor, F_GETFD) < 0) {
+    std::fprintf(stderr, "padproof: worker is started by padproof itself, not by hand\n");
+    return 2;
+  }
+  LimitMemory();
+  std::string pending, line;
+  while (ReadLine(pending, line)) {
+    const auto request = ParseRequest(line);
+    WriteLine(ToLine(request ? Answer(*request) : Fail("not a request: " + line)));
+  }
+  return 0;
+}
+
+}  // namespace padproof

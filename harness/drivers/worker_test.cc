@@ -1,0 +1,104 @@
+// A kernel that crashes, hangs, exits or shouts is a finding about the case in flight, and the same
+// worker object goes on with the next case.
+
+#include "harness/drivers/worker.h"
+
+#include <gtest/gtest.h>
+
+#include "harness/drivers/paths.h"
+#include "harness/drivers/search.h"
+#include "harness/drivers/shrink.h"
+
+namespace padproof {
+namespace {
+
+constexpr const char* kCalm = "lens_q=1 lens_k=2 dim=1";
+constexpr const char* kProvoking = "lens_q=2 lens_k=7 dim=2 heads=2 pad_k=3 seed=5";
+constexpr const char* kLaw = "guards_intact";
+
+class WorkerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto rows = worker_.Load(Plugin());
+    ASSERT_TRUE(rows) << rows.error().message;
+    rows_ = *rows;
+  }
+  static std::string Plugin() { return ExecutableDirectory() + "/tests/misbehaving.so"; }
+
+  KernelInfo Kernel(const std::string& variant) {
+    for (const KernelInfo& kernel : rows_) {
+      if (kernel.name == "misbehaving." + variant) return kernel;
+    }
+    ADD_FAILURE() << "no kernel " << variant;
+    return {};
+  }
+  Verdict Ask(const std::string& variant, const std::string& line, double deadline = 5) {
+    const auto verdict = worker_.Judge(Kernel(variant), kLaw, line, deadline);
+    EXPECT_TRUE(verdict) << verdict.error().message;
+    return verdict ? *verdict : Verdict{};
+  }
+  void ExpectFinding(const std::string& variant, const std::string& kind, const std::string& got) {
+    const Verdict verdict = Ask(variant, kProvoking, variant == "hang" ? 0.5 : 5);
+    EXPECT_EQ(verdict.outcome, Outcome::fails) << variant;
+    EXPECT_EQ(verdict.failure.kind, kind) << variant;
+    EXPECT_NE(verdict.failure.got.find(got), std::string::npos) << verdict.failure.got;
+    EXPECT_EQ(Ask(variant, kCalm).outcome, Outcome::holds) << variant << " afterwards";
+  }
+
+  Worker worker_;
+  std::vector<KernelInfo> rows_;
+};
+
+TEST_F(WorkerTest, DeathsAreFindingsAndTheWorkerGoesOn) {
+  ExpectFinding("segfault", kind::kCrash, "SIGSEGV");
+  ExpectFinding("abort", kind::kCrash, "SIGABRT");
+  ExpectFinding("exit", kind::kExit, "exit code 0");
+  ExpectFinding("hang", kind::kHang, "no answer within");
+  ExpectFinding("throw", kind::kCrash, "thrown by a kernel");
+  ExpectFinding("memory", kind::kMemory, "out of memory");
+  ExpectFinding("launch", kind::kLaunch, "invalid configuration");
+}
+
+TEST_F(WorkerTest, ClosingOurDescriptorsIsAFinding) {
+  const Verdict verdict = Ask("close", kProvoking);
+  EXPECT_EQ(verdict.outcome, Outcome::fails);
+  EXPECT_EQ(Ask("close", kCalm).outcome, Outcome::holds);
+}
+
+TEST_F(WorkerTest, OutputOfAKernelIsNotAnAnswer) {
+  EXPECT_EQ(Ask("shout", kProvoking).outcome, Outcome::holds);
+}
+
+TEST_F(WorkerTest, ARejectionIsNotAFailure) {
+  const Verdict verdict = Ask("reject", kProvoking);
+  EXPECT_EQ(verdict.outcome, Outcome::not_applicable);
+  EXPECT_EQ(verdict.reason, "rejected: three keys are too many");
+}
+
+TEST_F(WorkerTest, CrashesAndHangsShrinkLikeAnyFailure) {
+  for (const std::string variant : {"segfault", "exit", "hang"}) {
+    Finding finding{.entry = {kLaw, Kernel(variant).id, *Parse(kProvoking)}};
+    finding.failure = Ask(variant, kProvoking, variant == "hang" ? 0.5 : 5).failure;
+    SearchOptions options;
+    options.deadline_seconds = variant == "hang" ? 0.2 : 5;
+    ShrinkFinding(finding, Kernel(variant), worker_, options);
+    EXPECT_EQ(Print(finding.entry.c), "lens_q=1 lens_k=3 dim=1") << variant;
+    EXPECT_FALSE(finding.half_shrunk);
+  }
+}
+
+TEST_F(WorkerTest, UnknownNamesAreErrorsNotVerdicts) {
+  EXPECT_FALSE(worker_.Judge(Kernel("exit"), "no_such_law", kCalm, 5));
+  KernelInfo stranger = Kernel("exit");
+  stranger.id = "stranger@cpu";
+  EXPECT_FALSE(worker_.Judge(stranger, kLaw, kCalm, 5));
+  const auto missing = worker_.Load("/nowhere/missing.so");
+  ASSERT_FALSE(missing);
+  EXPECT_NE(missing.error().message.find("/nowhere/missing.so"), std::string::npos);
+  const auto foreign = worker_.Load("libm.so.6");
+  ASSERT_FALSE(foreign);
+  EXPECT_NE(foreign.error().message.find("no function padproof_plugin()"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace padproof

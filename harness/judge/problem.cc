@@ -1,0 +1,234 @@
+#include "harness/judge/problem.h"
+
+#include <cstdio>
+#include <cstring>
+
+namespace padproof {
+namespace {
+
+// Long enough that a store one row past the end stays inside it.
+constexpr size_t kGuardBytes = 1024;
+
+// The first half of a guard is NaN in every storage type; the second counts 1, 2, 3, ... as int32,
+// which are subnormal floats, so that a stray atomic add of +0 that flushes them is seen too.
+uint8_t GuardByte(size_t at) {
+  if (at < kGuardBytes / 2) return 0xFF;
+  const uint32_t word = static_cast<uint32_t>(at / 4) + 1;
+  return static_cast<uint8_t>(word >> (8 * (at % 4)));
+}
+
+uint8_t PrefillByte(Prefill prefill) {
+  return prefill == Prefill::nan_pattern ? 0xFF : 0x42;  // 0x42..: 48.6 in f32, 3.13 in f16
+}
+
+bool IsInput(Operand op) {
+  return op == Operand::q || op == Operand::k || op == Operand::v || op == Operand::d_o;
+}
+
+std::string CheckGuard(const std::vector<uint8_t>& storage, size_t bytes, const char* name) {
+  for (size_t at = 0; at < kGuardBytes; ++at) {
+    if (storage[at] != GuardByte(at)) {
+      return std::string(name) + ": byte " + std::to_string(kGuardBytes - at) +
+             " before its start was overwritten";
+    }
+  }
+  for (size_t at = 0; at < kGuardBytes; ++at) {
+    if (storage[kGuardBytes + bytes + at] != GuardByte(at)) {
+      return std::string(name) + ": byte " + std::to_string(at + 1) +
+             " past its end was overwritten";
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Problem::Problem(const Case& c, Prefill prefill) : case_(c), prefill_(prefill) {
+  for (int o = 0; o < kOperands; ++o) {
+    const auto op = static_cast<Operand>(o);
+    const bool used = c.backward || (op != Operand::d_o && op != Operand::dq && op != Operand::dk &&
+                                     op != Operand::dv);
+    if (!used) continue;
+    const int64_t rows = int64_t{c.batch()} * c.heads * Slots(op);
+    Allocate(buffers_[static_cast<size_t>(o)],
+             static_cast<size_t>(rows * Columns(op)) * SizeOf(DtypeOf(op)));
+    PrefillOutput(op, prefill);
+    if (!IsInput(op)) continue;
+    for (int b = 0; b < c.batch(); ++b) {
+      for (int h = 0; h < c.heads; ++h) {
+        for (int i = 0; i < RealRows(op, b); ++i) {
+          for (int d = 0; d < c.dim; ++d) {
+            SetBits(op, b, h, Slot(op, b, i), d, RealBits(c, op, b, h, i, d));
+          }
+        }
+      }
+    }
+    FillPads(op, c.fill);
+  }
+  for (int b = 0; b < c.batch(); ++b) {
+    const int len_q = c.lens_q[static_cast<size_t>(b)], len_k = c.lens_k[static_cast<size_t>(b)];
+    const bool left = c.pad_side == PadSide::left;
+    lengths_[0].push_back(len_q);
+    lengths_[1].push_back(len_k);
+    lengths_[2].push_back(left ? c.seqlen_q() - len_q : 0);
+    lengths_[3].push_back(left ? c.seqlen_k() - len_k : 0);
+  }
+}
+
+void Problem::Allocate(Buffer& buffer, size_t bytes) {
+  buffer.bytes = bytes;
+  buffer.storage.assign(bytes + 2 * kGuardBytes, 0);
+  for (size_t at = 0; at < kGuardBytes; ++at) {
+    buffer.storage[at] = GuardByte(at);
+    buffer.storage[kGuardBytes + bytes + at] = GuardByte(at);
+  }
+}
+
+int Problem::Slots(Operand op) const {
+  return HasQueryRows(op) ? case_.seqlen_q() : case_.seqlen_k();
+}
+
+int Problem::RealRows(Operand op, int b) const {
+  const auto& lens = HasQueryRows(op) ? case_.lens_q : case_.lens_k;
+  return lens[static_cast<size_t>(b)];
+}
+
+int Problem::Slot(Operand op, int b, int i) const {
+  return HasQueryRows(op) ? SlotQ(case_, b, i) : SlotK(case_, b, i);
+}
+
+bool Problem::IsReal(Operand op, int b, int slot) const {
+  return HasQueryRows(op) ? IsRealQ(case_, b, slot) : IsRealK(case_, b, slot);
+}
+
+uint8_t* Problem::Data(Operand op) {
+  Buffer& buffer = buffers_[static_cast<size_t>(op)];
+  return buffer.storage.empty() ? nullptr : buffer.storage.data() + kGuardBytes;
+}
+
+const uint8_t* Problem::Data(Operand op) const {
+  const Buffer& buffer = buffers_[static_cast<size_t>(op)];
+  return buffer.storage.empty() ? nullptr : buffer.storage.data() + kGuardBytes;
+}
+
+Tensor Problem::View(Operand op) {
+  const int64_t s = Slots(op), d = Columns(op), h = case_.heads;
+  Tensor t{Data(op), {case_.batch(), h, s, d}, {h * s * d, s * d, d, 1}};
+  // LSE is always [b, h, s]; the other tensors follow the case's layout.
+  if (op != Operand::lse && case_.layout == Layout::bshd) {
+    t.stride[1] = d;
+    t.stride[2] = h * d;
+  }
+  return t;
+}
+
+size_t Problem::Offset(Operand op, int b, int h, int slot, int d) const {
+  const size_t rows = static_cast<size_t>(Slots(op)), columns = static_cast<size_t>(Columns(op));
+  const size_t heads = static_cast<size_t>(case_.heads);
+  const bool bshd = op != Operand::lse && case_.layout == Layout::bshd;
+  const size_t row = bshd ? (static_cast<size_t>(b) * rows + static_cast<size_t>(slot)) * heads +
+                                static_cast<size_t>(h)
+                          : (static_cast<size_t>(b) * heads + static_cast<size_t>(h)) * rows +
+                                static_cast<size_t>(slot);
+  return (row * columns + static_cast<size_t>(d)) * SizeOf(DtypeOf(op));
+}
+
+uint32_t Problem::Bits(Operand op, int b, int h, int slot, int d) const {
+  uint32_t bits = 0;
+  std::memcpy(&bits, Data(op) + Offset(op, b, h, slot, d), SizeOf(DtypeOf(op)));
+  return bits;
+}
+
+void Problem::SetBits(Operand op, int b, int h, int slot, int d, uint32_t bits) {
+  std::memcpy(Data(op) + Offset(op, b, h, slot, d), &bits, SizeOf(DtypeOf(op)));
+}
+
+double Problem::Real(Operand op, const Index& at) const {
+  return Decode(DtypeOf(op), Bits(op, at.b, at.h, Slot(op, at.b, at.i), at.d));
+}
+
+void Problem::SetReal(Operand op, const Index& at, double value) {
+  SetBits(op, at.b, at.h, Slot(op, at.b, at.i), at.d, Encode(DtypeOf(op), value));
+}
+
+void Problem::FillPads(Fill fill) {
+  for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o}) {
+    if (Data(op) != nullptr) FillPads(op, fill);
+  }
+}
+
+void Problem::FillPads(Operand op, Fill fill) {
+  for (int b = 0; b < case_.batch(); ++b) {
+    for (int h = 0; h < case_.heads; ++h) {
+      for (int slot = 0, pad = 0; slot < Slots(op); ++slot) {
+        if (IsReal(op, b, slot)) continue;
+        for (int d = 0; d < Columns(op); ++d) {
+          SetBits(op, b, h, slot, d, PadBits(case_, fill, op, b, h, pad, d));
+        }
+        ++pad;
+      }
+    }
+  }
+}
+
+void Problem::PrefillOutput(Operand op, Prefill prefill) {
+  const Buffer& buffer = buffers_[static_cast<size_t>(op)];
+  if (buffer.bytes > 0) std::memset(Data(op), PrefillByte(prefill), buffer.bytes);
+}
+
+AttentionArgs Problem::Args(bool backward) {
+  PADPROOF_CHECK(!backward || case_.backward);
+  AttentionArgs args{};
+  args.struct_size = sizeof args;
+  args.dtype = case_.dtype;
+  args.batch = case_.batch();
+  args.heads = case_.heads;
+  args.seqlen_q = case_.seqlen_q();
+  args.seqlen_k = case_.seqlen_k();
+  args.dim = case_.dim;
+  args.mask = case_.mask;
+  args.softmax_scale = SoftmaxScale(case_);
+  args.seqused_q = lengths_[0].data();
+  args.seqused_k = lengths_[1].data();
+  args.leftpad_q = lengths_[2].data();
+  args.leftpad_k = lengths_[3].data();
+  args.q = View(Operand::q);
+  args.k = View(Operand::k);
+  args.v = View(Operand::v);
+  args.o = View(Operand::o);
+  args.lse = View(Operand::lse);
+  if (backward) {
+    args.d_o = View(Operand::d_o);
+    args.dq = View(Operand::dq);
+    args.dk = View(Operand::dk);
+    args.dv = View(Operand::dv);
+  }
+  args.schedule_order = case_.schedule.order;
+  args.schedule_seed = case_.schedule.seed;
+  return args;
+}
+
+void* Problem::PrepareWorkspace(size_t bytes) {
+  Allocate(workspace_, bytes);
+  std::memset(workspace_.storage.data() + kGuardBytes, PrefillByte(prefill_), bytes);
+  return workspace_.storage.data() + kGuardBytes;
+}
+
+std::string Problem::BrokenGuard() const {
+  for (int o = 0; o < kOperands; ++o) {
+    const Buffer& buffer = buffers_[static_cast<size_t>(o)];
+    if (buffer.storage.empty()) continue;
+    std::string broken = CheckGuard(buffer.storage, buffer.bytes, NameOf(static_cast<Operand>(o)));
+    if (!broken.empty()) return broken;
+  }
+  if (workspace_.storage.empty()) return {};
+  return CheckGuard(workspace_.storage, workspace_.bytes, "workspace");
+}
+
+std::vector<uint8_t> Problem::Bytes(Operand op) const {
+  const Buffer& buffer = buffers_[static_cast<size_t>(op)];
+  if (buffer.storage.empty()) return {};
+  return {Data(op), Data(op) + buffer.bytes};
+}
+
+}  // namespace padproof

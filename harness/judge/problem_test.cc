@@ -1,0 +1,113 @@
+// The tensors of a case: values do not move with pads, layout or neighbours; guards see every byte.
+
+#include "harness/judge/problem.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+namespace padproof {
+namespace {
+
+Case Read(const char* line) {
+  auto c = Parse(line);
+  EXPECT_TRUE(c) << c.error().message;
+  return c ? *c : Case{.lens_q = {1}, .lens_k = {1}};
+}
+
+// Real values of two problems agree wherever both have the token.
+void ExpectSameReal(const Case& x, const Case& y, Operand op) {
+  const Problem a(x), b(y);
+  for (int s = 0; s < std::min(x.batch(), y.batch()); ++s) {
+    for (int i = 0; i < std::min(a.RealRows(op, s), b.RealRows(op, s)); ++i) {
+      for (int d = 0; d < x.dim; ++d) {
+        EXPECT_EQ(a.Real(op, {s, 0, i, d}), b.Real(op, {s, 0, i, d}));
+      }
+    }
+  }
+}
+
+TEST(Problem, RealValuesDoNotMove) {
+  const Case base = Read("lens_q=3,2 lens_k=5,4 dim=2 seed=9 backward=true");
+  for (const char* other :
+       {"lens_q=3,2 lens_k=5,4 pad_q=3 pad_k=7 dim=2 seed=9 backward=true",
+        "lens_q=3,2 lens_k=5,4 pad_k=2 pad_side=left dim=2 seed=9 backward=true",
+        "lens_q=3,2 lens_k=5,4 heads=3 dim=2 layout=bshd seed=9 backward=true",
+        "lens_q=3 lens_k=5 dim=2 seed=9 backward=true"}) {
+    for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o}) {
+      ExpectSameReal(base, Read(other), op);
+    }
+  }
+}
+
+TEST(Problem, SeedsAndOperandsDiffer) {
+  const Problem a(Read("lens_q=4 lens_k=4 dim=4 seed=1")),
+      b(Read("lens_q=4 lens_k=4 dim=4 seed=2"));
+  EXPECT_NE(a.Bytes(Operand::k), b.Bytes(Operand::k));
+  EXPECT_NE(a.Bytes(Operand::k), a.Bytes(Operand::v));
+}
+
+TEST(Problem, ViewsAddressTheSameElements) {
+  for (const char* line :
+       {"lens_q=3 lens_k=5,2 heads=2 dim=3", "lens_q=3,3 lens_k=5,2 heads=2 dim=3",
+        "lens_q=3,1 lens_k=5,2 heads=2 dim=3 layout=bshd dtype=f16"}) {
+    const auto parsed = Parse(line);
+    if (!parsed) continue;  // lists of different length are refused elsewhere
+    Problem problem(*parsed);
+    const AttentionArgs args = problem.Args(false);
+    const size_t size = SizeOf(parsed->dtype);
+    for (int b = 0; b < parsed->batch(); ++b) {
+      for (int h = 0; h < 2; ++h) {
+        for (int s = 0; s < parsed->seqlen_k(); ++s) {
+          for (int d = 0; d < 3; ++d) {
+            const int64_t at = b * args.k.stride[0] + h * args.k.stride[1] + s * args.k.stride[2] +
+                               d * args.k.stride[3];
+            uint32_t bits = 0;
+            std::memcpy(&bits, static_cast<char*>(args.k.data) + at * static_cast<int64_t>(size),
+                        size);
+            EXPECT_EQ(bits, problem.Bits(Operand::k, b, h, s, d));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Problem, EveryByteAroundABufferIsGuarded) {
+  const Case c = Read("lens_q=2 lens_k=3 dim=2 backward=true");
+  for (const int offset : {-1024, -512, -1, 0, 511, 512, 1023}) {
+    Problem problem(c);
+    EXPECT_EQ(problem.BrokenGuard(), "");
+    auto* data = static_cast<uint8_t*>(problem.Args(true).dk.data);
+    const int bytes = 3 * 2 * 4;
+    data[offset < 0 ? offset : bytes + offset] ^= 0x10;
+    EXPECT_EQ(problem.BrokenGuard().substr(0, 3), "dk:") << offset;
+  }
+}
+
+TEST(Problem, WorkspaceIsGuardedAndPrefilled) {
+  Problem problem(Read("lens_q=1 lens_k=1 dim=1"), Prefill::finite_pattern);
+  auto* workspace = static_cast<uint8_t*>(problem.PrepareWorkspace(8));
+  EXPECT_EQ(workspace[0], 0x42);
+  EXPECT_EQ(problem.BrokenGuard(), "");
+  workspace[8] = 0;
+  EXPECT_EQ(problem.BrokenGuard().substr(0, 10), "workspace:");
+}
+
+TEST(Problem, PadsHoldTheFill) {
+  Problem problem(Read("lens_q=1 lens_k=2 pad_k=3 dim=2 fill=nan"));
+  for (int slot = 2; slot < 5; ++slot) {
+    EXPECT_TRUE(IsNan(Dtype::f32, problem.Bits(Operand::k, 0, 0, slot, 0)));
+  }
+  problem.FillPads(Fill::zero);
+  for (int slot = 2; slot < 5; ++slot) EXPECT_EQ(problem.Bits(Operand::v, 0, 0, slot, 1), 0u);
+}
+
+TEST(Problem, OutputsStartAsThePattern) {
+  const Case c = Read("lens_q=1 lens_k=1 dim=1 dtype=bf16");
+  EXPECT_EQ(Problem(c, Prefill::nan_pattern).Bits(Operand::o, 0, 0, 0, 0), 0xFFFFu);
+  EXPECT_EQ(Problem(c, Prefill::finite_pattern).Bits(Operand::o, 0, 0, 0, 0), 0x4242u);
+}
+
+}  // namespace
+}  // namespace padproof

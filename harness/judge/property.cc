@@ -1,0 +1,68 @@
+#include "harness/judge/property.h"
+
+#include <algorithm>
+#include <deque>
+
+namespace padproof {
+namespace {
+
+std::vector<const Property*>& MutableProperties() {
+  static std::vector<const Property*> properties;
+  return properties;
+}
+
+}  // namespace
+
+bool RegisterProperty(const Property& property) {
+  static std::deque<Property> storage;  // keeps addresses
+  auto& all = MutableProperties();
+  all.push_back(&storage.emplace_back(property));
+  std::sort(all.begin(), all.end(), [](const Property* a, const Property* b) {
+    return std::string_view(a->name) < std::string_view(b->name);
+  });
+  return true;
+}
+
+const std::vector<const Property*>& Properties() { return MutableProperties(); }
+
+const Property* FindProperty(std::string_view name) {
+  for (const Property* property : Properties()) {
+    if (name == property->name) return property;
+  }
+  return nullptr;
+}
+
+std::string IdOf(const KernelRow& row) { return std::string(row.name) + "@" + row.backend; }
+
+std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_backward,
+                        const Case& c) {
+  const auto lacks = [](const char* field, std::string_view value) {
+    return "the kernel does not take " + std::string(field) + "=" + std::string(value);
+  };
+  if (!traits.dtypes.Has(c.dtype)) return lacks("dtype", NameOf(c.dtype));
+  if (!traits.layouts.Has(c.layout)) return lacks("layout", NameOf(c.layout));
+  if (!traits.masks.Has(c.mask)) return lacks("mask", NameOf(c.mask));
+  if (HasPads(c) && !traits.pad_sides.Has(c.pad_side)) {
+    return lacks("pad_side", NameOf(c.pad_side));
+  }
+  if (c.dim > traits.dim_max || c.dim % traits.dim_multiple != 0) {
+    return lacks("dim", std::to_string(c.dim));
+  }
+  if (c.backward && !has_backward) return "the kernel has no backward";
+  if (!c.backward && !has_forward) return "the kernel has only a backward: say backward=true";
+  return {};
+}
+
+Verdict Judge(const Property& property, const KernelRow& kernel, const Case& c) {
+  if (std::string wrong = Validate(c); !wrong.empty()) return Verdict::NotApplicable(wrong);
+  const bool forward = kernel.forward != nullptr, backward = kernel.backward != nullptr;
+  if (const char* why = property.inapplicable(kernel.traits, forward, backward)) {
+    return Verdict::NotApplicable(why);
+  }
+  if (std::string why = Unsupported(kernel.traits, forward, backward, c); !why.empty()) {
+    return Verdict::NotApplicable(why);
+  }
+  return property.check(kernel, c);
+}
+
+}  // namespace padproof

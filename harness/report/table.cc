@@ -1,0 +1,139 @@
+#include "harness/report/table.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "harness/report/style.h"
+
+namespace padproof {
+namespace {
+
+constexpr int kCellWidth = 7;
+
+std::string CellText(const Cell& cell) {
+  const auto padded = [](const std::string& text) {
+    return fmt::format("{:>{}}", text, kCellWidth);
+  };
+  if (!cell.inapplicable.empty()) return Dim(padded("-"));
+  if (!cell.error.empty()) return Red(padded("ERROR"));
+  if (cell.finding) return Red(padded("FAIL"));
+  if (cell.vacuous()) return Red(padded("NONE"));
+  return Green(padded(std::to_string(cell.held)));
+}
+
+// Share of each class among the judged cases of one kernel, all laws together.
+std::string ClassShares(const RunResult& result, const KernelInfo* kernel) {
+  std::array<int64_t, kClassNames.size()> sums{};
+  int64_t cases = 0;
+  for (const Cell& cell : result.cells) {
+    if (cell.kernel != kernel) continue;
+    cases += cell.held + (cell.finding ? 1 : 0);
+    for (size_t k = 0; k < sums.size(); ++k) sums[k] += cell.classes[k];
+  }
+  if (cases == 0) return "nothing ran";
+  std::string text;
+  for (size_t k = 0; k < sums.size(); ++k) {
+    text += fmt::format("{}{} {}%", k == 0 ? "" : "  ", kClassNames[k], 100 * sums[k] / cases);
+  }
+  return text;
+}
+
+std::string Details(const Cell& cell) {
+  std::string text;
+  if (!cell.error.empty()) text += fmt::format("    {}\n", cell.error);
+  if (cell.out_of_domain > 0) text += fmt::format("    {} out of domain\n", cell.out_of_domain);
+  for (const auto& [reason, count] : cell.skipped) {
+    text += fmt::format("    {} skipped: {}\n", count, reason);
+  }
+  if (text.empty()) return text;
+  return fmt::format("  {} / {}: {} of {} cases held\n", cell.law->name, cell.kernel->id, cell.held,
+                     cell.cases) +
+         text;
+}
+
+}  // namespace
+
+std::string Table(const RunResult& result, const std::vector<KernelInfo>& kernels,
+                  const std::vector<const Property*>& laws, bool verbose) {
+  std::string text = fmt::format("{:<24}", "law \\ kernel");
+  for (size_t k = 0; k < kernels.size(); ++k) {
+    text += fmt::format("{:>{}}", fmt::format("[{}]", k + 1), kCellWidth);
+  }
+  text += "\n";
+  for (size_t l = 0; l < laws.size(); ++l) {
+    text += fmt::format("{:<24}", laws[l]->name);
+    for (size_t k = 0; k < kernels.size(); ++k) {
+      text += CellText(result.cells[k * laws.size() + l]);
+    }
+    text += "\n";
+  }
+  for (size_t k = 0; k < kernels.size(); ++k) {
+    text +=
+        fmt::format("[{}] {}   {}\n", k + 1, kernels[k].id, Dim(ClassShares(result, &kernels[k])));
+  }
+  for (const Cell& cell : result.cells) {
+    if (verbose || cell.vacuous() || !cell.error.empty()) text += Details(cell);
+  }
+  return text;
+}
+
+std::string Conclusion(const RunResult& result) {
+  size_t failed = 0, vacuous = 0, errors = 0, ran = 0;
+  int64_t held = 0;
+  for (const Cell& cell : result.cells) {
+    failed += cell.finding.has_value();
+    vacuous += cell.vacuous();
+    errors += !cell.error.empty();
+    ran += cell.inapplicable.empty();
+    held += cell.held;
+  }
+  const std::string numbers = fmt::format("{} cells, {} cases judged, {} held, {:.1f} s", ran,
+                                          result.cases, held, result.seconds);
+  if (failed + vacuous + errors == 0) return Green("all laws hold") + ": " + numbers + "\n";
+  std::string text;
+  if (failed > 0) text += fmt::format("{} cell(s) failed; ", failed);
+  if (vacuous > 0) text += fmt::format("{} cell(s) tested nothing; ", vacuous);
+  if (errors > 0) text += fmt::format("{} cell(s) could not be run; ", errors);
+  return Red("RED") + ": " + text + numbers + "\n";
+}
+
+std::string TableJson(const RunResult& result) {
+  using nlohmann::json;
+  json cells = json::array();
+  for (const Cell& cell : result.cells) {
+    json j{{"law", cell.law->name},
+           {"kernel", cell.kernel->id},
+           {"inapplicable", cell.inapplicable},
+           {"cases", cell.cases},
+           {"held", cell.held},
+           {"out_of_domain", cell.out_of_domain},
+           {"skipped", cell.skipped},
+           {"seconds", cell.seconds},
+           {"error", cell.error},
+           {"tested_nothing", cell.vacuous()}};
+    for (size_t k = 0; k < kClassNames.size(); ++k) {
+      j["classes"][std::string(kClassNames[k])] = cell.classes[k];
+    }
+    if (cell.finding) {
+      const Finding& f = *cell.finding;
+      j["finding"] = {{"entry", Print(f.entry)},
+                      {"kind", f.failure.kind},
+                      {"region", f.failure.region},
+                      {"where", f.failure.where},
+                      {"expected", f.failure.expected},
+                      {"got", f.failure.got},
+                      {"extent", f.failure.extent},
+                      {"note", f.failure.note},
+                      {"cases", f.cases},
+                      {"steps", f.steps},
+                      {"half_shrunk", f.half_shrunk},
+                      {"saved", f.saved}};
+    }
+    cells.push_back(std::move(j));
+  }
+  const json whole{{"cells", cells}, {"cases", result.cases}, {"seconds", result.seconds}};
+  return whole.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace padproof

@@ -1,0 +1,105 @@
+// What the runtime prints before it aborts: what, where, and who runs, waits or is gone. Included
+// by runtime.cc only.
+
+#pragma once
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/simt/runtime.h"
+#include "harness/simt/state.h"
+
+namespace padproof::simt {
+inline namespace host_build {
+namespace {
+
+std::string Text(const char* format, auto... values) {
+  char buffer[512];
+  std::snprintf(buffer, sizeof buffer, format, values...);
+  return buffer;
+}
+
+std::string TextOf(Site where) {
+  return Text("%s:%u:%u", where.file_name(), unsigned(where.line()), unsigned(where.column()));
+}
+
+std::string TextOfSchedule() {
+  return Text("schedule %s seed %u", NameOf(state.options.order).data(), state.options.seed);
+}
+
+std::string TextOfBlock() {
+  const Current& c = current;
+  return Text("  in block (%u,%u,%u) of grid (%u,%u,%u), ", c.block_idx.x, c.block_idx.y,
+              c.block_idx.z, c.grid_dim.x, c.grid_dim.y, c.grid_dim.z);
+}
+
+/// "  in block (1,0,0) of grid (2,1,1), thread (5,0,0) of block (64,1,1), schedule random seed 7"
+std::string TextOfCurrent() {
+  const Current& c = current;
+  return TextOfBlock() +
+         Text("thread (%u,%u,%u) of block (%u,%u,%u), ", c.thread_idx.x, c.thread_idx.y,
+              c.thread_idx.z, c.block_dim.x, c.block_dim.y, c.block_dim.z) +
+         TextOfSchedule() + "\n";
+}
+
+/// What a thread is doing, in words that are equal for threads that do the same.
+std::string ActivityOf(unsigned i) {
+  const Warp& warp = state.warps[i / kLanes];
+  const Thread& thread = state.thread[i];
+  if ((warp.live & BitOf(i)) == 0) return "left the kernel";
+  if (i == state.running) return "runs";
+  if ((warp.at_barrier & BitOf(i)) != 0) {
+    return "waits at the __syncthreads of " + TextOf(thread.where);
+  }
+  if ((warp.in_operation & BitOf(i)) != 0) {
+    return "waits at the warp operation of " + TextOf(thread.where) +
+           Text(" with mask 0x%08x", thread.mask);
+  }
+  return "can run";
+}
+
+/// One line for each activity: "  threads 0-31, 64-95: ...".
+std::string TextOfThreads() {
+  constexpr size_t kMaxActivities = 12;
+  constexpr size_t kMaxLine = 160;
+  std::vector<std::pair<std::string, std::string>> rows;  // activity, threads
+  for (unsigned begin = 0, end = 0; begin < state.threads; begin = end) {
+    const std::string activity = ActivityOf(begin);
+    for (end = begin + 1; end < state.threads && ActivityOf(end) == activity;) end++;
+    auto row = std::find_if(rows.begin(), rows.end(),
+                            [&](const auto& known) { return known.first == activity; });
+    if (row == rows.end()) row = rows.insert(row, {activity, ""});
+    if (row->second.size() > kMaxLine) continue;
+    row->second += row->second.empty() ? "" : ", ";
+    row->second += end - begin == 1 ? Text("%u", begin) : Text("%u-%u", begin, end - 1);
+    if (row->second.size() > kMaxLine) row->second += ", ...";
+  }
+  std::string text;
+  for (size_t i = 0; i < rows.size() && i < kMaxActivities; i++) {
+    text += "  threads " + rows[i].second + ": " + rows[i].first + "\n";
+  }
+  if (rows.size() > kMaxActivities) text += "  and more\n";
+  return text;
+}
+
+[[noreturn]] __attribute__((cold)) void Abort(const std::string& report) {
+  std::fflush(stdout);
+  std::fwrite(report.data(), 1, report.size(), stderr);
+  std::fflush(stderr);
+  std::abort();
+}
+
+void SharedMemory::ReportOverrun(const Allocation& a) {
+  Abort(Text("padproof simt: a write past the end of shared array '%s' (%zu bytes)\n", a.name,
+             a.bytes) +
+        "  declared at " + TextOf(a.where) + ", found when its block ended\n" + TextOfBlock() +
+        TextOfSchedule() + "\n");
+}
+
+}  // namespace
+}  // namespace host_build
+}  // namespace padproof::simt

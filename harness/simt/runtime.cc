@@ -1,0 +1,339 @@
+// The runtime of CUDA on the host: one fiber a CUDA thread, blocks one after another, barriers and
+// warp operations as rendezvous with divergence errors.
+//
+// Compiled WITHOUT instrumentation, so that sanitizers and coverage see the kernel alone; with
+// -DSIMT_ASAN where kernels are built with AddressSanitizer. No data of a kernel moves here.
+
+#include "harness/simt/runtime.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+#include "harness/base/random.h"
+#include "harness/simt/fiber.h"
+#include "harness/simt/report.h"
+#include "harness/simt/schedule.h"
+#include "harness/simt/shared_memory.h"
+#include "harness/simt/state.h"
+
+namespace padproof::simt {
+inline namespace host_build {
+
+constinit Current current{};
+
+[[noreturn]] __attribute__((cold, noinline)) void ReportAndAbort(const char* what, Site where) {
+  Abort(Text("padproof simt: %s\n", what) + "  at " + TextOf(where) + "\n" + TextOfCurrent() +
+        TextOfThreads());
+}
+
+namespace {
+
+thread_local Options options_of_thread;
+thread_local bool inside_launch = false;
+
+PADPROOF_SIMT_INLINE bool Same(Site a, Site b) {
+  static_assert(sizeof(Site) == sizeof(void*));  // one constant a position, as a rule
+  if (std::bit_cast<const void*>(a) == std::bit_cast<const void*>(b)) return true;
+  return a.line() == b.line() && a.column() == b.column() &&
+         std::strcmp(a.file_name(), b.file_name()) == 0;
+}
+
+// ---- scheduling ---------------------------------------------------------------------------------
+
+[[noreturn]] __attribute__((cold, noinline)) void ReportDeadlock() {
+  unsigned waiting = 0;
+  while ((state.warps[waiting / kLanes].live & BitOf(waiting)) == 0) waiting++;
+  state.running = kNobody;
+  ReportAndAbort("deadlock: every thread waits for one that cannot come",
+                 state.thread[waiting].where);
+}
+
+PADPROOF_SIMT_INLINE void MakeCurrent(unsigned i) {
+  current.thread_idx = state.thread[i].index;
+  current.lane_index = i % kLanes;
+  current.lane = &state.lanes[i];
+  current.warp = &state.lanes[i - i % kLanes];
+  state.running = i;
+}
+
+/// Runs the next thread; returns when the scheduler comes back to `me`. When no thread is left, the
+/// launcher goes on and `me`, which has left the kernel, sleeps until another block needs it.
+PADPROOF_SIMT_INLINE void RunNext(unsigned me) {
+  const unsigned next = state.ready.TakeNext(state.options.order, me, state.random);
+  if (next == me) return;
+  state.statistics.switches++;
+  if (next == kNobody) {
+    if (state.live != 0) ReportDeadlock();
+    SwitchFibers(state.fibers[me], launcher);
+    return;
+  }
+  MakeCurrent(next);
+  SwitchFibers(state.fibers[me], state.fibers[next]);
+}
+
+// ---- collectives --------------------------------------------------------------------------------
+
+void ReleaseBarrier() {
+  for (unsigned w = 0; w * kLanes < state.threads; w++) {
+    state.ready.Add(w, state.warps[w].at_barrier);
+    state.warps[w].at_barrier = 0;
+  }
+  state.barrier_result = state.predicates;
+  state.at_barrier = 0;
+  state.predicates = 0;
+  state.statistics.barriers++;
+}
+
+PADPROOF_SIMT_INLINE void CheckBarrier(Site where) {
+  if (state.at_barrier == 0) {
+    state.barrier_site = where;
+  } else if (!Same(state.barrier_site, where)) {
+    ReportAndAbort("threads of one block wait at different __syncthreads", where);
+  }
+  if (state.live != state.threads && !state.options.exited_threads_may_miss_barriers) {
+    ReportAndAbort("__syncthreads reached after threads of the block have left the kernel", where);
+  }
+}
+
+/// All live lanes of `mask`, once all of them wait; else 0.
+PADPROOF_SIMT_INLINE uint32_t MembersIfComplete(unsigned warp_index, uint32_t mask, Site where) {
+  const Warp& warp = state.warps[warp_index];
+  const uint32_t members = mask & warp.live;
+  if ((warp.in_operation & members) != members) return 0;
+  for (uint32_t rest = members; rest != 0; rest &= rest - 1) {
+    const Thread& other = state.thread[warp_index * kLanes + Lowest(rest)];
+    if (other.mask != mask || !Same(other.where, where)) {
+      ReportAndAbort("lanes named in one mask wait at different warp operations", where);
+    }
+  }
+  return members;
+}
+
+/// A lane that leaves is no longer waited for, by warp operations and, if so allowed, by barriers.
+void LeaveKernel(unsigned me) {
+  Warp& warp = state.warps[me / kLanes];
+  warp.live &= ~BitOf(me);
+  state.live--;
+  for (uint32_t waiting = warp.in_operation; waiting != 0; waiting &= waiting - 1) {
+    const unsigned lane = Lowest(waiting);
+    Thread& waiter = state.thread[me - me % kLanes + lane];
+    if ((waiter.mask & BitOf(me)) == 0) continue;
+    const uint32_t members = MembersIfComplete(me / kLanes, waiter.mask, waiter.where);
+    if (members == 0) continue;
+    waiter.must_resolve = members;
+    state.ready.Add(me / kLanes, 1u << lane);
+    break;  // a second operation that names this lane would name members of the first
+  }
+  if (state.at_barrier == 0) return;
+  if (!state.options.exited_threads_may_miss_barriers) {
+    ReportAndAbort("a thread left the kernel while others wait at __syncthreads",
+                   state.barrier_site);
+  }
+  if (state.at_barrier == state.live) ReleaseBarrier();
+}
+
+/// The life of a fiber: one CUDA thread after another, as blocks and launches need it.
+void RunThreads() {
+  CompleteSwitch(nullptr);
+  const unsigned me = state.running;
+  for (;;) {
+    state.run_thread(state.closure);
+    LeaveKernel(me);
+    RunNext(me);
+  }
+}
+
+}  // namespace
+
+unsigned ArriveAtBarrier(unsigned predicate, Site where) {
+  const unsigned me = state.running;
+  state.thread[me].where = where;
+  CheckBarrier(where);
+  state.warps[me / kLanes].at_barrier |= BitOf(me);
+  state.predicates += predicate;
+  state.at_barrier++;
+  if (state.at_barrier == state.live) ReleaseBarrier();
+  RunNext(me);
+  return state.barrier_result;
+}
+
+uint32_t ArriveAtWarpOperation(uint32_t mask, Site where) {
+  const unsigned me = state.running;
+  Warp& warp = state.warps[me / kLanes];
+  Thread& thread = state.thread[me];
+  thread.where = where;
+  thread.mask = mask;
+  warp.in_operation |= BitOf(me);
+  if ((mask & BitOf(me)) == 0) {
+    ReportAndAbort("the calling lane is not named in the mask of its warp operation", where);
+  }
+  if (const uint32_t members = MembersIfComplete(me / kLanes, mask, where)) return members;
+  RunNext(me);
+  return std::exchange(thread.must_resolve, 0);
+}
+
+void ReleaseWarp(uint32_t members) {
+  const unsigned me = state.running;
+  state.warps[me / kLanes].in_operation &= ~members;
+  state.statistics.warp_operations++;
+  if (state.options.order != Order::random) {
+    state.ready.Add(me / kLanes, members & ~BitOf(me));
+    return;
+  }
+  state.ready.Add(me / kLanes, members);  // the last one to arrive need not be the first to go on
+  RunNext(me);
+}
+
+void* AllocateShared(SharedArray& array) {
+  const size_t total = state.shared.used_bytes() + array.bytes;
+  void* data = nullptr;
+  if (total <= kMaxSharedBytes) {
+    data = state.shared.Allocate(array.name, array.where, array.bytes, array.alignment,
+                                 state.options.fill);
+  }
+  if (data == nullptr)
+    ReportAndAbort("a block uses more than 227 KiB of shared memory", array.where);
+  array.block_epoch = current.block_epoch;
+  array.data = data;
+  return data;
+}
+
+// ---- launches -----------------------------------------------------------------------------------
+
+namespace {
+
+size_t DynamicLimitOf(const void* kernel) {
+  for (const auto& [known, bytes] : state.dynamic_limits) {
+    if (known == kernel) return bytes;
+  }
+  return kDefaultSharedBytes;
+}
+
+cudaError_t CheckLimits(const LaunchRequest& request) {
+  const dim3& grid = request.grid;
+  const dim3& block = request.block;
+  const auto within = [](unsigned value, unsigned limit) { return value >= 1 && value <= limit; };
+  const bool grid_fits =
+      within(grid.x, 0x7fffffff) && within(grid.y, 0xffff) && within(grid.z, 0xffff);
+  const bool block_fits = within(block.x, kMaxThreads) && within(block.y, kMaxThreads) &&
+                          within(block.z, 64) && block.x * block.y * block.z <= kMaxThreads;
+  if (!grid_fits || !block_fits) return cudaErrorInvalidConfiguration;
+  // A device would take it, but not before the night is over.
+  if (uint64_t{grid.x} * grid.y > 0xffffffff / grid.z) return cudaErrorInvalidConfiguration;
+  if (request.dynamic_bytes > DynamicLimitOf(request.kernel)) return cudaErrorInvalidValue;
+  return cudaSuccess;
+}
+
+bool CreateFibers(unsigned threads) {
+  for (unsigned i = 0; i < threads; i++) {
+    if (state.fibers[i].stack == nullptr && !CreateFiber(state.fibers[i], i, RunThreads)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void PrepareLaunch(const LaunchRequest& request) {
+  const dim3& block = request.block;
+  state.options = options_of_thread;
+  state.random = Random(state.options.seed);
+  state.run_thread = request.run_thread;
+  state.closure = request.closure;
+  state.threads = block.x * block.y * block.z;
+  for (unsigned i = 0; i < state.threads; i++) {
+    state.thread[i].index = {i % block.x, i / block.x % block.y, i / (block.x * block.y)};
+  }
+  launcher.stack = nullptr;
+  current.grid_dim = request.grid;
+  current.block_dim = block;
+  current.poison = state.options.fill * 0x0101010101010101ull;
+  // Unlike those of any other runtime in this process, should a kernel's statics be shared.
+  if (current.block_epoch == 0) current.block_epoch = Mix(reinterpret_cast<uintptr_t>(&state));
+}
+
+void PrepareBlock(uint3 block_idx, size_t dynamic_bytes) {
+  current.block_idx = block_idx;
+  current.block_epoch++;
+  state.live = state.threads;
+  state.at_barrier = 0;
+  state.predicates = 0;
+  state.ready = {};
+  for (unsigned w = 0; w * kLanes < state.threads; w++) {
+    const unsigned lanes = std::min(state.threads - w * kLanes, kLanes);
+    const uint32_t all = lanes == kLanes ? ~0u : BitsBelow(lanes);
+    state.warps[w] = {.live = all};
+    state.ready.Add(w, all);
+  }
+  current.dynamic_shared = nullptr;
+  if (dynamic_bytes != 0) {
+    current.dynamic_shared =
+        state.shared.Allocate("(dynamic)", Site::current(), dynamic_bytes, 128, state.options.fill);
+  }
+}
+
+void RunBlock() {
+  const unsigned before_first = state.options.order == Order::reverse ? 0 : state.threads - 1;
+  const unsigned first = state.ready.TakeNext(state.options.order, before_first, state.random);
+  MakeCurrent(first);
+  state.statistics.switches++;
+  SwitchFibers(launcher, state.fibers[first]);
+  state.statistics.blocks++;
+  state.shared.Release();
+}
+
+}  // namespace
+
+cudaError_t Launch(const LaunchRequest& request) {
+  if (inside_launch) Abort("padproof simt: launch called from inside a kernel\n");
+  if (request.instrumented_by_asan && !kRuntimeKnowsAsan) {
+    Abort("padproof simt: kernels have AddressSanitizer, but runtime.cc lacks -DSIMT_ASAN\n");
+  }
+  const std::lock_guard lock(state.one_launch_at_a_time);
+  if (const cudaError_t error = CheckLimits(request); error != cudaSuccess) return error;
+  PrepareLaunch(request);
+  if (!CreateFibers(state.threads)) return cudaErrorMemoryAllocation;
+  const dim3& grid = request.grid;
+  const uint32_t blocks = grid.x * grid.y * grid.z;
+  const BlockOrder order(state.options.order, blocks, state.random);
+  inside_launch = true;
+  for (uint32_t i = 0; i < blocks; i++) {
+    const uint32_t b = order[i];
+    PrepareBlock({b % grid.x, b / grid.x % grid.y, b / grid.x / grid.y}, request.dynamic_bytes);
+    RunBlock();
+  }
+  inside_launch = false;
+  current.lane = nullptr;
+  return cudaSuccess;
+}
+
+cudaError_t SetDynamicSharedLimit(const void* kernel, size_t bytes) {
+  if (bytes > kMaxSharedBytes) return cudaErrorInvalidValue;
+  const std::lock_guard lock(state.one_launch_at_a_time);
+  for (auto& [known, limit] : state.dynamic_limits) {
+    if (known == kernel) {
+      limit = bytes;
+      return cudaSuccess;
+    }
+  }
+  state.dynamic_limits.emplace_back(kernel, bytes);
+  return cudaSuccess;
+}
+
+Options& CurrentOptions() { return options_of_thread; }
+Statistics& CurrentStatistics() { return state.statistics; }
+
+}  // namespace host_build
+}  // namespace padproof::simt
+
+#if defined(SIMT_ASAN)
+/// Called by AddressSanitizer before it prints a report.
+extern "C" __attribute__((weak)) void __asan_on_error() {
+  if (padproof::simt::current.lane == nullptr) return;
+  const std::string text =
+      "padproof simt: error inside a kernel\n" + padproof::simt::TextOfCurrent();
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+#endif

@@ -1,0 +1,102 @@
+// The shared memory of the running block. Included by runtime.cc only.
+//
+// Under AddressSanitizer every array is a heap block of its exact size. Elsewhere arrays lie in one
+// arena with canaries between them, which are looked at when the block ends: a write past an array
+// is reported then, by the name of the array.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "harness/simt/fiber.h"
+#include "harness/simt/runtime.h"
+
+namespace padproof::simt {
+inline namespace host_build {
+namespace {
+
+constexpr size_t kDefaultSharedBytes = 48 << 10;  // of a block, without opting in
+constexpr size_t kMaxSharedBytes = 227 << 10;     // of a block on sm_90
+constexpr size_t kCanaryBytes = 64;
+constexpr uint16_t kCanary = 0xFFC1;  // NaN as f16, bf16, f32 and f64, and not the usual fill
+
+class SharedMemory {
+ public:
+  /// Fresh memory filled with `fill`; null when the arena is used up.
+  void* Allocate(const char* name, Site where, size_t bytes, size_t alignment, unsigned char fill) {
+    void* data =
+        kRuntimeKnowsAsan ? AllocateExactly(bytes, alignment) : AllocateInArena(bytes, alignment);
+    if (data == nullptr) return nullptr;
+    std::memset(data, fill, bytes);
+    live_.push_back({name, where, static_cast<unsigned char*>(data), bytes});
+    used_bytes_ += bytes;
+    return data;
+  }
+
+  size_t used_bytes() const { return used_bytes_; }
+
+  /// Ends the block. Reports the first array that was written past its end.
+  void Release() {
+    for (const Allocation& a : live_) {
+      if constexpr (kRuntimeKnowsAsan) {
+        std::free(a.data);
+      } else if (!CanaryIntact(a)) {
+        ReportOverrun(a);
+      }
+    }
+    live_.clear();
+    used_bytes_ = 0;
+    arena_used_ = 0;
+  }
+
+ private:
+  struct Allocation {
+    const char* name;
+    Site where;
+    unsigned char* data;
+    size_t bytes;
+  };
+
+  static void* AllocateExactly(size_t bytes, size_t alignment) {
+    void* data = nullptr;
+    if (alignment < 16) alignment = 16;
+    return posix_memalign(&data, alignment, bytes) == 0 ? data : nullptr;
+  }
+
+  void* AllocateInArena(size_t bytes, size_t alignment) {
+    if (alignment < 16) alignment = 16;
+    if (arena_.empty()) arena_.resize(2 * kMaxSharedBytes);
+    const uintptr_t base = reinterpret_cast<uintptr_t>(arena_.data());
+    const size_t begin = ((base + arena_used_ + alignment - 1) & ~(alignment - 1)) - base;
+    if (begin + bytes + kCanaryBytes > arena_.size()) return nullptr;
+    arena_used_ = begin + bytes + kCanaryBytes;
+    for (size_t i = 0; i < kCanaryBytes; i++) arena_[begin + bytes + i] = CanaryByte(i);
+    return arena_.data() + begin;
+  }
+
+  static unsigned char CanaryByte(size_t i) {
+    return static_cast<unsigned char>(i % 2 == 0 ? kCanary & 0xFF : kCanary >> 8);
+  }
+
+  static bool CanaryIntact(const Allocation& a) {
+    for (size_t i = 0; i < kCanaryBytes; i++) {
+      if (a.data[a.bytes + i] != CanaryByte(i)) return false;
+    }
+    return true;
+  }
+
+  [[noreturn]] static void ReportOverrun(const Allocation& a);
+
+  std::vector<Allocation> live_;
+  std::vector<unsigned char> arena_;
+  size_t arena_used_ = 0;
+  size_t used_bytes_ = 0;
+};
+
+}  // namespace
+}  // namespace host_build
+}  // namespace padproof::simt

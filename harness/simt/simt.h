@@ -1,0 +1,188 @@
+// One CUDA C++ kernel source, two builds: nvcc for the device, any C++20 compiler for the host.
+//
+// A kernel file includes this header only, puts its kernels and device functions into an anonymous
+// namespace (both builds may be linked into one binary), and uses plain CUDA names plus
+//
+//   SIMT_SHARED(name, type)          float (&name)[16][32] = ...: SIMT_SHARED(name, float[16][32]);
+//   SIMT_DYNAMIC_SHARED(T, name)     T* name: the launch's dynamic shared memory
+//   padproof::simt::launch(kernel, grid, block, dynamic_bytes, stream, arguments...)
+//   padproof::simt::AllowDynamicShared(kernel, bytes)    needed once above 48 KiB, up to 227 KiB
+//   padproof::simt::ApplySchedule(order, seed)           before launches; nothing on the device
+//   padproof::simt::ErrorText(error)
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "harness/case/enums.h"
+
+#if defined(__CUDACC__)
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#include <utility>
+
+namespace padproof::simt {
+inline namespace device_build {
+
+template <class T>
+struct TypeIdentity {
+  using Type = T;
+};
+
+inline void ApplySchedule(Order, uint32_t) {}
+
+template <class... Parameters>
+cudaError_t AllowDynamicShared(void (*kernel)(Parameters...), size_t bytes) {
+  return cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                              cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
+}
+
+/// Enqueues the kernel; errors of its execution surface when the stream is synchronised.
+template <class... Parameters, class... Arguments>
+cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t dynamic_bytes,
+                   cudaStream_t stream, Arguments&&... arguments) {
+  kernel<<<grid, block, dynamic_bytes, stream>>>(std::forward<Arguments>(arguments)...);
+  return cudaGetLastError();
+}
+
+inline const char* ErrorText(cudaError_t error) { return cudaGetErrorString(error); }
+
+}  // namespace device_build
+}  // namespace padproof::simt
+
+#define SIMT_SHARED(name, ...) \
+  __shared__ typename ::padproof::simt::TypeIdentity<__VA_ARGS__>::Type name
+
+#define SIMT_DYNAMIC_SHARED(T, name)                                        \
+  extern __shared__ __align__(16) unsigned char padproof_dynamic_shared_[]; \
+  T* name = reinterpret_cast<T*>(padproof_dynamic_shared_)
+
+#else  // the host
+
+#include <utility>
+
+#include "harness/simt/device_functions.h"
+#include "harness/simt/runtime.h"
+
+#undef __global__
+#undef __device__
+#undef __host__
+#undef __shared__
+#undef __constant__
+#undef __forceinline__
+#undef __launch_bounds__
+#undef __grid_constant__
+#undef __align__
+
+#if !defined(SIMT_GLOBAL) && defined(__clang__)
+// Internal linkage lets AddressSanitizer put redzones around raw __shared__ arrays of templates.
+#define SIMT_GLOBAL __attribute__((internal_linkage))
+#elif !defined(SIMT_GLOBAL)
+#define SIMT_GLOBAL
+#endif
+
+#define __global__ SIMT_GLOBAL
+#define __device__
+#define __host__
+#define __constant__ static
+#define __shared__ static  // blocks run one after another
+#define __launch_bounds__(...)
+#define __grid_constant__
+#define __align__(n) __attribute__((aligned(n)))
+#if defined(__OPTIMIZE__)
+#define __forceinline__ inline __attribute__((always_inline))
+#else
+#define __forceinline__ inline
+#endif
+
+#define threadIdx (::padproof::simt::ThreadIdx())
+#define blockIdx (::padproof::simt::BlockIdx())
+#define blockDim (::padproof::simt::BlockDim())
+#define gridDim (::padproof::simt::GridDim())
+
+#define SIMT_SHARED(name, ...)                                                            \
+  static constinit ::padproof::simt::SharedArray name##_shared_array_{                    \
+      #name, sizeof(typename ::padproof::simt::TypeIdentity<__VA_ARGS__>::Type),          \
+      alignof(typename ::padproof::simt::TypeIdentity<__VA_ARGS__>::Type),                \
+      ::padproof::simt::Site::current()};                                                 \
+  auto& name = *static_cast<typename ::padproof::simt::TypeIdentity<__VA_ARGS__>::Type*>( \
+      ::padproof::simt::SharedData(name##_shared_array_))
+
+#define SIMT_DYNAMIC_SHARED(T, name) \
+  T* name = static_cast<T*>(::padproof::simt::current.dynamic_shared)
+
+#pragma GCC visibility push(hidden)
+namespace padproof::simt {
+inline namespace host_build {
+
+template <class T>
+struct TypeIdentity {
+  using Type = T;
+};
+
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kKernelHasAsan = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+inline constexpr bool kKernelHasAsan = true;
+#else
+inline constexpr bool kKernelHasAsan = false;
+#endif
+#else
+inline constexpr bool kKernelHasAsan = false;
+#endif
+
+PADPROOF_SIMT_INLINE const uint3& ThreadIdx() { return current.thread_idx; }
+PADPROOF_SIMT_INLINE const uint3& BlockIdx() { return current.block_idx; }
+PADPROOF_SIMT_INLINE const dim3& BlockDim() { return current.block_dim; }
+PADPROOF_SIMT_INLINE const dim3& GridDim() { return current.grid_dim; }
+
+PADPROOF_SIMT_INLINE void* SharedData(SharedArray& array) {
+  return array.block_epoch == current.block_epoch ? array.data : AllocateShared(array);
+}
+
+/// Order in which the launches that follow on this OS thread run blocks and threads.
+inline void ApplySchedule(Order order, uint32_t seed) {
+  CurrentOptions().order = order;
+  CurrentOptions().seed = seed;
+}
+
+template <class... Parameters>
+cudaError_t AllowDynamicShared(void (*kernel)(Parameters...), size_t bytes) {
+  return SetDynamicSharedLimit(reinterpret_cast<const void*>(kernel), bytes);
+}
+
+/// Runs every block to its end. Divergence is reported on stderr and aborts; see README.md.
+template <class... Parameters, class... Arguments>
+cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t dynamic_bytes,
+                   cudaStream_t /*stream*/, Arguments&&... arguments) {
+  const auto bind = [kernel](Parameters... bound) { return [=] { kernel(bound...); }; };
+  auto thread = bind(std::forward<Arguments>(arguments)...);
+  const auto run_thread = [](void* closure) { (*static_cast<decltype(thread)*>(closure))(); };
+  return Launch({run_thread, &thread, reinterpret_cast<const void*>(kernel), grid, block,
+                 dynamic_bytes, kKernelHasAsan});
+}
+
+inline const char* ErrorText(cudaError_t error) {
+  switch (error) {
+    case cudaSuccess:
+      return "no error";
+    case cudaErrorInvalidValue:
+      return "invalid argument";
+    case cudaErrorMemoryAllocation:
+      return "out of memory";
+    case cudaErrorInvalidConfiguration:
+      return "invalid configuration argument";
+  }
+  return "unrecognized error code";
+}
+
+}  // namespace host_build
+}  // namespace padproof::simt
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,217 @@
+// Attention backward from stored O and LSE: P is computed again, never read, FlashAttention-2 (Dao
+// 2023).
+//
+//   P_ij = exp(scale q_i.k_j - LSE_i)
+//   delta_i = sum_d dO_id O_id
+//   dS_ij = P_ij (dO_i.v_j - delta_i)
+//   dQ_i = scale sum_j dS_ij k_j
+//   dK_j = scale sum_i dS_ij q_i
+//   dV_j = sum_i P_ij dO_i
+//
+// Contract: pads of Q, K, V, O, dO and LSE may hold any bits and never enter arithmetic: what is
+// loaded is bounded by the real lengths. Pairs that the mask removes add exactly 0, whatever LSE
+// is, so a query that sees no key (LSE = -inf) has gradient 0 and gives none. dQ, dK and dV are
+// exactly 0 in every padded slot; every element of them is written, inputs are not. All arithmetic
+// is fp32, P and dS included; gradients are rounded once, when they are stored. There are no
+// atomics: dQ sums over keys in a block of queries, dK and dV over queries in a block of keys, in
+// one order always, so a call gives the same bits whenever it is repeated.
+
+#include "kernels/flash_common.cuh"
+
+namespace padproof::flash {
+namespace {
+
+/// delta of the real queries, one thread a query. The entries of padded queries stay unwritten.
+template <class T, class Tile>
+__global__ void __launch_bounds__(Tile::kThreads)
+    FlashDelta(Shape shape, View<const T> o, View<const T> d_o, View<float> delta) {
+  const int b = static_cast<int>(blockIdx.z), h = static_cast<int>(blockIdx.y);
+  const Sequence seq = SequenceOf(shape, b);
+  const int query = static_cast<int>(blockIdx.x) * Tile::kRows + static_cast<int>(threadIdx.x);
+  if (query >= seq.len_q) return;
+  const Rows<const T> o_rows = o.Tokens(b, h, seq.left_q), do_rows = d_o.Tokens(b, h, seq.left_q);
+  float sum = 0.f;
+  for (int d = 0; d < shape.dim; ++d) {
+    sum += ToFloat(*do_rows.At(query, d)) * ToFloat(*o_rows.At(query, d));
+  }
+  *delta.Tokens(b, h, seq.left_q).At(query, 0) = sum;
+}
+
+/// One block: dQ of Tile::kRows queries of one head of one sequence.
+template <class T, class Tile>
+__global__ void __launch_bounds__(Tile::kThreads)
+    FlashGradQ(Shape shape, View<const T> q, View<const T> k, View<const T> v, View<const T> d_o,
+               View<const float> lse, View<const float> delta, View<T> dq) {
+  const int row = static_cast<int>(threadIdx.x) / Tile::kLanes;
+  const int lane = static_cast<int>(threadIdx.x) % Tile::kLanes;
+  const int b = static_cast<int>(blockIdx.z), h = static_cast<int>(blockIdx.y);
+  const int query0 = static_cast<int>(blockIdx.x) * Tile::kRows, query = query0 + row;
+  const int dim = shape.dim, ld = dim + 1;
+  const Sequence seq = SequenceOf(shape, b);
+  const Rows<const T> k_rows = k.Tokens(b, h, seq.left_k), v_rows = v.Tokens(b, h, seq.left_k);
+
+  SIMT_DYNAMIC_SHARED(float, q_tile);
+  float* do_tile = q_tile + Tile::kRows * ld;
+  float* k_tile = do_tile + Tile::kRows * ld;
+  float* v_tile = k_tile + Tile::kColumns * ld;
+  float* ds_row = v_tile + Tile::kColumns * ld + row * Tile::kColumns;
+  LoadTile<Tile>(q_tile, Tile::kRows, q.Tokens(b, h, seq.left_q), query0, seq.len_q, dim);
+  LoadTile<Tile>(do_tile, Tile::kRows, d_o.Tokens(b, h, seq.left_q), query0, seq.len_q, dim);
+
+  const bool real = query < seq.len_q;
+  const float row_lse = real ? *lse.Tokens(b, h, seq.left_q).At(query, 0) : 0.f;
+  const float row_delta = real ? *delta.Tokens(b, h, seq.left_q).At(query, 0) : 0.f;
+  float acc[Tile::kDimsPerLane] = {};
+
+  const int key_end = KeysSeenByTile(shape.mask, seq, query0, Tile::kRows);
+  for (int key0 = 0; key0 < key_end; key0 += Tile::kColumns) {
+    __syncthreads();  // the previous tile is used up
+    LoadTile<Tile>(k_tile, Tile::kColumns, k_rows, key0, seq.len_k, dim);
+    LoadTile<Tile>(v_tile, Tile::kColumns, v_rows, key0, seq.len_k, dim);
+    __syncthreads();
+    for (int j = lane; j < Tile::kColumns; j += Tile::kLanes) {
+      const int key = key0 + j;
+      const bool visible = real && key < seq.len_k && Sees(shape.mask, seq, query, key);
+      const float p = expf(Dot(q_tile + row * ld, k_tile + j * ld, dim) * shape.scale - row_lse);
+      const float dp = Dot(do_tile + row * ld, v_tile + j * ld, dim);
+      ds_row[j] = visible ? p * (dp - row_delta) : 0.f;
+    }
+    __syncwarp(Tile::kWarpMask);  // the lanes of a row read each other's dS
+    for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
+      for (int j = 0; j < Tile::kColumns; ++j) acc[c] += ds_row[j] * k_tile[j * ld + d];
+    }
+  }
+
+  if (query >= shape.seqlen_q) return;
+  const int out = WrappedRow(query, seq.left_q, shape.seqlen_q);
+  const Rows<T> dq_rows = dq.Tokens(b, h, seq.left_q);
+  for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
+    Store(dq_rows.At(out, d), real ? acc[c] * shape.scale : 0.f);
+  }
+}
+
+/// One block: dK and dV of Tile::kRows keys of one head of one sequence.
+template <class T, class Tile>
+__global__ void __launch_bounds__(Tile::kThreads)
+    FlashGradKV(Shape shape, View<const T> q, View<const T> k, View<const T> v, View<const T> d_o,
+                View<const float> lse, View<const float> delta, View<T> dk, View<T> dv) {
+  const int row = static_cast<int>(threadIdx.x) / Tile::kLanes;
+  const int lane = static_cast<int>(threadIdx.x) % Tile::kLanes;
+  const int b = static_cast<int>(blockIdx.z), h = static_cast<int>(blockIdx.y);
+  const int key0 = static_cast<int>(blockIdx.x) * Tile::kRows, key = key0 + row;
+  const int dim = shape.dim, ld = dim + 1;
+  const Sequence seq = SequenceOf(shape, b);
+  const Rows<const T> q_rows = q.Tokens(b, h, seq.left_q), do_rows = d_o.Tokens(b, h, seq.left_q);
+  const Rows<const float> lse_rows = lse.Tokens(b, h, seq.left_q);
+  const Rows<const float> delta_rows = delta.Tokens(b, h, seq.left_q);
+
+  SIMT_DYNAMIC_SHARED(float, k_tile);
+  float* v_tile = k_tile + Tile::kRows * ld;
+  float* q_tile = v_tile + Tile::kRows * ld;
+  float* do_tile = q_tile + Tile::kColumns * ld;
+  float* p_row = do_tile + Tile::kColumns * ld + row * 2 * Tile::kColumns;
+  float* ds_row = p_row + Tile::kColumns;
+  LoadTile<Tile>(k_tile, Tile::kRows, k.Tokens(b, h, seq.left_k), key0, seq.len_k, dim);
+  LoadTile<Tile>(v_tile, Tile::kRows, v.Tokens(b, h, seq.left_k), key0, seq.len_k, dim);
+
+  const bool real = key < seq.len_k;
+  float dk_acc[Tile::kDimsPerLane] = {};
+  float dv_acc[Tile::kDimsPerLane] = {};
+
+  // Whole tiles of queries before the first one that sees the tile's first key are skipped.
+  const int first = FirstQuery(shape.mask, seq, key0) / Tile::kColumns * Tile::kColumns;
+  const int query_end = key0 < seq.len_k ? seq.len_q : 0;  // a tile of pads has no queries
+  for (int query0 = first; query0 < query_end; query0 += Tile::kColumns) {
+    __syncthreads();  // the previous tile is used up
+    LoadTile<Tile>(q_tile, Tile::kColumns, q_rows, query0, seq.len_q, dim);
+    LoadTile<Tile>(do_tile, Tile::kColumns, do_rows, query0, seq.len_q, dim);
+    __syncthreads();
+    for (int i = lane; i < Tile::kColumns; i += Tile::kLanes) {
+      const int query = query0 + i;
+      const bool visible = real && query < seq.len_q && Sees(shape.mask, seq, query, key);
+      const float s = Dot(q_tile + i * ld, k_tile + row * ld, dim) * shape.scale;
+      const float dp = Dot(do_tile + i * ld, v_tile + row * ld, dim);
+      const float p = visible ? expf(s - *lse_rows.At(query, 0)) : 0.f;
+      p_row[i] = p;
+      ds_row[i] = visible ? p * (dp - *delta_rows.At(query, 0)) : 0.f;
+    }
+    __syncwarp(Tile::kWarpMask);  // the lanes of a row read each other's P and dS
+    for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
+      for (int i = 0; i < Tile::kColumns; ++i) {
+        dk_acc[c] += ds_row[i] * q_tile[i * ld + d];
+        dv_acc[c] += p_row[i] * do_tile[i * ld + d];
+      }
+    }
+  }
+
+  if (key >= shape.seqlen_k) return;
+  const int out = WrappedRow(key, seq.left_k, shape.seqlen_k);
+  const Rows<T> dk_rows = dk.Tokens(b, h, seq.left_k), dv_rows = dv.Tokens(b, h, seq.left_k);
+  for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
+    Store(dk_rows.At(out, d), real ? dk_acc[c] * shape.scale : 0.f);
+    Store(dv_rows.At(out, d), real ? dv_acc[c] : 0.f);
+  }
+}
+
+size_t WorkspaceBytes(const AttentionArgs& args) {
+  return static_cast<size_t>(args.batch) * static_cast<size_t>(args.heads) *
+         static_cast<size_t>(args.seqlen_q) * sizeof(float);
+}
+
+template <class T, class TileQ>
+Status LaunchBackward(const AttentionArgs& args) {
+  using TileK = typename TileQ::Transposed;
+  const Shape shape = ShapeOf(args);
+  const auto q = ViewOf<const T>(args.q), k = ViewOf<const T>(args.k), v = ViewOf<const T>(args.v);
+  const auto o = ViewOf<const T>(args.o), d_o = ViewOf<const T>(args.d_o);
+  const auto lse = ViewOf<const float>(args.lse);
+  const int64_t seqlen = args.seqlen_q;
+  const View<float> delta{static_cast<float*>(args.workspace), args.heads * seqlen, seqlen, 1, 0};
+  const View<const float> delta_in{delta.data, delta.stride_b, delta.stride_h, 1, 0};
+  const size_t ld = static_cast<size_t>(args.dim) + 1;
+  const size_t tiles = 2 * (TileQ::kRows + TileQ::kColumns) * ld;
+  const size_t pairs = TileQ::kRows * TileQ::kColumns;
+
+  using Line = Tile<TileQ::kThreads, 1, 1>;
+  Status status =
+      LaunchTiles<Line>(FlashDelta<T, Line>, args, args.seqlen_q, 0, shape, o, d_o, delta);
+  if (status.code != StatusCode::ok) return status;
+  status = LaunchTiles<TileQ>(FlashGradQ<T, TileQ>, args, args.seqlen_q, tiles + pairs, shape, q, k,
+                              v, d_o, lse, delta_in, ViewOf<T>(args.dq));
+  if (status.code != StatusCode::ok) return status;
+  return LaunchTiles<TileK>(FlashGradKV<T, TileK>, args, args.seqlen_k, tiles + 2 * pairs, shape, q,
+                            k, v, d_o, lse, delta_in, ViewOf<T>(args.dk), ViewOf<T>(args.dv));
+}
+
+template <class TileQ>
+Status Backward(const AttentionArgs& args) {
+  if (const char* reason = Refusal(args, true)) return {StatusCode::rejected, reason};
+  simt::ApplySchedule(args.schedule_order, args.schedule_seed);
+  return WithStorage(args.dtype,
+                     [&](auto storage) { return LaunchBackward<decltype(storage), TileQ>(args); });
+}
+
+PADPROOF_KERNEL({
+    .name = "flash_bwd",
+    .backend = kBackendOfCudaSource,
+    .file = "kernels/flash_bwd.cu",
+    .summary = "dQ by query tiles, dK and dV by key tiles, 16x16, no atomics",
+    .source = "",
+    .traits = TraitsOf(16, 16, false),
+    .backward = Backward<Tile<16, 16, 2>>,
+    .workspace_bytes = WorkspaceBytes,
+});
+
+PADPROOF_KERNEL({
+    .name = "flash_bwd.4x4",
+    .backend = kBackendOfCudaSource,
+    .file = "kernels/flash_bwd.cu",
+    .summary = "dQ by query tiles, dK and dV by key tiles, 4x4: short sequences cross many tiles",
+    .source = "",
+    .traits = TraitsOf(4, 4, false),
+    .backward = Backward<Tile<4, 4, 2>>,
+    .workspace_bytes = WorkspaceBytes,
+});
+
+}  // namespace
+}  // namespace padproof::flash

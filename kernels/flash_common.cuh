@@ -1,0 +1,277 @@
+// What the flash kernels share: tiles, strided views, conversions to and from fp32, who sees whom,
+// reductions over the lanes of a row, and the checked entry point. Lines that decide whether a pad
+// leaks (masks, clearing, rescaling, zeroing) are in the kernels, not here.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "harness/judge/kernel.h"
+#include "harness/simt/simt.h"
+
+namespace padproof::flash {
+namespace {  // a copy for each file: the host's and nvcc's build of one may share a binary
+
+/// Head dimensions from 1 to this: an accumulator has a fixed number of columns.
+inline constexpr int kMaxDim = 128;
+
+/// A block owns `rows` rows and walks over the others `columns` at a time. `lanes` neighbouring
+/// threads of one warp share a row.
+template <int rows, int columns, int lanes>
+struct Tile {
+  static constexpr int kRows = rows;
+  static constexpr int kColumns = columns;
+  static constexpr int kLanes = lanes;
+  static constexpr int kThreads = rows * lanes;
+  static constexpr int kColumnsPerLane = columns / lanes;
+  static constexpr int kDimsPerLane = (kMaxDim + lanes - 1) / lanes;
+  static constexpr int kWarpThreads = kThreads < 32 ? kThreads : 32;
+  static constexpr unsigned kWarpMask = kThreads < 32 ? (1u << (kThreads % 32)) - 1u : 0xffffffffu;
+  static_assert(32 % lanes == 0 && columns % lanes == 0);
+  static_assert(kThreads <= 32 || kThreads % 32 == 0);
+  using Transposed = Tile<columns, rows, lanes>;
+};
+
+// ---- storage ------------------------------------------------------------------------------------
+
+__device__ __forceinline__ float ToFloat(float x) { return x; }
+__device__ __forceinline__ float ToFloat(__half x) { return __half2float(x); }
+__device__ __forceinline__ float ToFloat(__nv_bfloat16 x) { return __bfloat162float(x); }
+__device__ __forceinline__ void Store(float* to, float x) { *to = x; }
+__device__ __forceinline__ void Store(__half* to, float x) { *to = __float2half(x); }
+__device__ __forceinline__ void Store(__nv_bfloat16* to, float x) { *to = __float2bfloat16(x); }
+
+/// The rows of one sequence and head; row 0 is its first real token.
+template <class T>
+struct Rows {
+  T* data;
+  int64_t stride_s, stride_d;
+  __device__ __forceinline__ T* At(int i, int d) const {
+    return data + i * stride_s + d * stride_d;
+  }
+};
+
+/// A tensor [b, h, s, d] under any strides.
+template <class T>
+struct View {
+  T* data;
+  int64_t stride_b, stride_h, stride_s, stride_d;
+  __device__ __forceinline__ Rows<T> Tokens(int b, int h, int leftpad) const {
+    return {data + b * stride_b + h * stride_h + leftpad * stride_s, stride_s, stride_d};
+  }
+};
+
+template <class T>
+View<T> ViewOf(const Tensor& t) {
+  const bool empty = t.size[0] * t.size[1] * t.size[2] * t.size[3] == 0;
+  const int64_t on = empty ? 0 : 1;  // no arithmetic on the pointer of an empty tensor
+  return {static_cast<T*>(t.data), on * t.stride[0], on * t.stride[1], on * t.stride[2],
+          on * t.stride[3]};
+}
+
+/// Everything of a call but its tensors.
+struct Shape {
+  int heads, seqlen_q, seqlen_k, dim;
+  Mask mask;
+  float scale;
+  const int32_t *seqused_q, *seqused_k, *leftpad_q, *leftpad_k;
+};
+
+inline Shape ShapeOf(const AttentionArgs& args) {
+  return {args.heads,         args.seqlen_q,  args.seqlen_k,  args.dim,       args.mask,
+          args.softmax_scale, args.seqused_q, args.seqused_k, args.leftpad_q, args.leftpad_k};
+}
+
+// ---- one sequence -------------------------------------------------------------------------------
+
+struct Sequence {
+  int len_q, len_k, left_q, left_k;
+};
+
+__device__ __forceinline__ Sequence SequenceOf(const Shape& shape, int b) {
+  return {shape.seqused_q[b], shape.seqused_k[b], shape.leftpad_q[b], shape.leftpad_k[b]};
+}
+
+/// Whether the mask lets real query i see real key j. Bottom-right counts from the real lengths.
+__device__ __forceinline__ bool Sees(Mask mask, const Sequence& seq, int i, int j) {
+  if (mask == Mask::causal_tl) return j <= i;
+  if (mask == Mask::causal_br) return j <= i + seq.len_k - seq.len_q;
+  return true;
+}
+
+/// Real query i sees keys 0 .. KeysSeen - 1.
+__device__ __forceinline__ int KeysSeen(Mask mask, const Sequence& seq, int i) {
+  int keys = seq.len_k;
+  if (mask == Mask::causal_tl) keys = i + 1;
+  if (mask == Mask::causal_br) keys = i + 1 + seq.len_k - seq.len_q;
+  keys = keys < seq.len_k ? keys : seq.len_k;
+  return keys > 0 ? keys : 0;
+}
+
+/// The most keys that a query of a tile sees: those of its last real query, none in a tile of pads.
+__device__ __forceinline__ int KeysSeenByTile(Mask mask, const Sequence& seq, int query0,
+                                              int queries) {
+  const int end = query0 + queries < seq.len_q ? query0 + queries : seq.len_q;
+  return query0 < end ? KeysSeen(mask, seq, end - 1) : 0;
+}
+
+/// Real key j is seen by the real queries FirstQuery .. len_q - 1.
+__device__ __forceinline__ int FirstQuery(Mask mask, const Sequence& seq, int j) {
+  int first = 0;
+  if (mask == Mask::causal_tl) first = j;
+  if (mask == Mask::causal_br) first = j + seq.len_q - seq.len_k;
+  return first > 0 ? first : 0;
+}
+
+/// Rows 0 .. seqlen - 1 counted from the first real token reach every slot once: real tokens, then
+/// the pads on the right, then around to the pads on the left. Returns the row relative to the
+/// first real token (negative on the left).
+__device__ __forceinline__ int WrappedRow(int row, int leftpad, int seqlen) {
+  return leftpad + row < seqlen ? row : row - seqlen;
+}
+
+// ---- within a block -----------------------------------------------------------------------------
+
+/// Rows first .. first + count - 1 as fp32; those from `len` on are cleared, never loaded. A warp
+/// takes a row, so that neighbouring threads read neighbouring elements.
+template <class Tile, class T>
+__device__ __forceinline__ void LoadTile(float* tile, int count, const Rows<const T>& rows,
+                                         int first, int len, int dim) {
+  const int lane = static_cast<int>(threadIdx.x) % Tile::kWarpThreads;
+  const int warp = static_cast<int>(threadIdx.x) / Tile::kWarpThreads;
+  for (int r = warp; r < count; r += Tile::kThreads / Tile::kWarpThreads) {
+    for (int d = lane; d < dim; d += Tile::kWarpThreads) {
+      tile[r * (dim + 1) + d] = first + r < len ? ToFloat(*rows.At(first + r, d)) : 0.f;
+    }
+  }
+}
+
+__device__ __forceinline__ float Dot(const float* a, const float* b, int dim) {
+  float sum = 0.f;
+  for (int d = 0; d < dim; ++d) sum += a[d] * b[d];
+  return sum;
+}
+
+/// Over the lanes that share a row; every lane gets the result.
+template <class Tile>
+__device__ __forceinline__ float RowMax(float x) {
+  for (int step = Tile::kLanes / 2; step > 0; step /= 2) {
+    x = fmaxf(x, __shfl_xor_sync(Tile::kWarpMask, x, step));
+  }
+  return x;
+}
+
+template <class Tile>
+__device__ __forceinline__ float RowSum(float x) {
+  for (int step = Tile::kLanes / 2; step > 0; step /= 2) {
+    x += __shfl_xor_sync(Tile::kWarpMask, x, step);
+  }
+  return x;
+}
+
+// ---- the checked entry point --------------------------------------------------------------------
+
+inline bool HasShape(const Tensor& t, int64_t b, int64_t h, int64_t s, int64_t d) {
+  const bool same = t.size[0] == b && t.size[1] == h && t.size[2] == s && t.size[3] == d;
+  return same && (t.data != nullptr || b * h * s * d == 0);
+}
+
+/// Lengths may live on the device; a checked entry point reads them all the same.
+inline bool ReadLengths(int32_t* to, const int32_t* from, int32_t count) {
+  if (from == nullptr) return false;
+  const size_t bytes = static_cast<size_t>(count) * sizeof(int32_t);
+#if defined(__CUDACC__)
+  return cudaMemcpy(to, from, bytes, cudaMemcpyDefault) == cudaSuccess;
+#else
+  std::memcpy(to, from, bytes);
+  return true;
+#endif
+}
+
+inline bool LengthsFit(const int32_t* used, const int32_t* leftpad, int32_t batch, int32_t seqlen) {
+  constexpr int32_t kChunk = 64;
+  int32_t lens[kChunk], lefts[kChunk];
+  for (int32_t b = 0; b < batch; b += kChunk) {
+    const int32_t count = batch - b < kChunk ? batch - b : kChunk;
+    if (!ReadLengths(lens, used + b, count) || !ReadLengths(lefts, leftpad + b, count))
+      return false;
+    for (int32_t n = 0; n < count; ++n) {
+      if (lens[n] < 0 || lefts[n] < 0 || lens[n] > seqlen || lefts[n] > seqlen - lens[n]) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+/// Null, or why a call is refused.
+inline const char* Refusal(const AttentionArgs& a, bool backward) {
+  if (a.struct_size != sizeof(AttentionArgs)) return "struct_size is not that of AttentionArgs";
+  if (a.batch < 0 || a.heads < 0 || a.seqlen_q < 0 || a.seqlen_k < 0) return "a size is negative";
+  if (a.batch > 65535 || a.heads > 65535) return "batch and heads must be at most 65535";
+  if (a.dim < 1 || a.dim > kMaxDim) return "the head dim must be from 1 to 128";
+  if (static_cast<uint32_t>(a.dtype) > 2u) return "the dtype must be f32, f16 or bf16";
+  if (static_cast<uint32_t>(a.mask) > 2u) return "the mask must be none, causal:tl or causal:br";
+  const auto is_q = [&](const Tensor& t) {
+    return HasShape(t, a.batch, a.heads, a.seqlen_q, a.dim);
+  };
+  const auto is_k = [&](const Tensor& t) {
+    return HasShape(t, a.batch, a.heads, a.seqlen_k, a.dim);
+  };
+  if (!is_q(a.q) || !is_k(a.k) || !is_k(a.v)) return "q, k or v is null or has another shape";
+  if (!is_q(a.o) || !HasShape(a.lse, a.batch, a.heads, a.seqlen_q, 1)) {
+    return "o or lse is null or has another shape";
+  }
+  if (backward && (!is_q(a.d_o) || !is_q(a.dq) || !is_k(a.dk) || !is_k(a.dv))) {
+    return "d_o, dq, dk or dv is null or has another shape";
+  }
+  if (backward && a.workspace == nullptr && a.batch * a.heads > 0 && a.seqlen_q > 0) {
+    return "the workspace is null";
+  }
+  if (!LengthsFit(a.seqused_q, a.leftpad_q, a.batch, a.seqlen_q)) {
+    return "seqused_q and leftpad_q must be given, not negative, and fit into seqlen_q";
+  }
+  if (!LengthsFit(a.seqused_k, a.leftpad_k, a.batch, a.seqlen_k)) {
+    return "seqused_k and leftpad_k must be given, not negative, and fit into seqlen_k";
+  }
+  return nullptr;
+}
+
+/// Calls f with a value of the storage type.
+template <class F>
+Status WithStorage(Dtype dtype, F f) {
+  if (dtype == Dtype::f16) return f(__half{});
+  if (dtype == Dtype::bf16) return f(__nv_bfloat16{});
+  return f(0.f);
+}
+
+/// A grid of one block per tile, head and sequence; an empty grid is no launch.
+template <class Tile, class... P, class... A>
+Status LaunchTiles(void (*kernel)(P...), const AttentionArgs& args, int seqlen, size_t floats,
+                   A... a) {
+  const int tiles = seqlen / Tile::kRows + (seqlen % Tile::kRows != 0 ? 1 : 0);
+  if (tiles == 0 || args.heads == 0 || args.batch == 0) return kOk;
+  const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(args.heads),
+                  static_cast<unsigned>(args.batch));
+  const cudaError_t error =
+      simt::launch(kernel, grid, dim3(Tile::kThreads), floats * sizeof(float), nullptr, a...);
+  return error == cudaSuccess ? kOk : Status{StatusCode::failed, simt::ErrorText(error)};
+}
+
+constexpr KernelTraits TraitsOf(int tile_q, int tile_k, bool returns_lse) {
+  KernelTraits traits;
+  traits.dtypes = Set<Dtype>::All();
+  traits.layouts = Set<Layout>::All();
+  traits.masks = Set<Mask>::All();
+  traits.pad_sides = Set<PadSide>::All();
+  traits.dim_max = kMaxDim;
+  traits.tile_q = tile_q;
+  traits.tile_k = tile_k;
+  traits.returns_lse = returns_lse ? 1 : 0;
+  return traits;
+}
+
+}  // namespace
+}  // namespace padproof::flash

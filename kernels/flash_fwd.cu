@@ -1,0 +1,122 @@
+// Attention forward in one pass over the keys: online softmax, FlashAttention-2 (Dao 2023).
+//
+// Contract: pads of Q, K and V may hold any bits and never enter arithmetic: what is loaded is
+// bounded by the real lengths. A query that sees no key gets O = 0 and LSE = -inf, and so does
+// every padded query slot; every element of O and LSE is written, inputs are not. LSE is the
+// natural logarithm. All arithmetic is fp32, P included; O is rounded once, when it is stored. A
+// NaN in a real token stays visible: in the rows that see it, and, as in other tiled kernels, for V
+// also in rows of the same tile that the causal mask keeps from it (P = 0, but 0 * NaN is NaN). A
+// call gives the same bits whenever it is repeated.
+
+#include "kernels/flash_common.cuh"
+
+namespace padproof::flash {
+namespace {
+
+/// One block: Tile::kRows queries of one head of one sequence.
+template <class T, class Tile>
+__global__ void __launch_bounds__(Tile::kThreads)
+    FlashForward(Shape shape, View<const T> q, View<const T> k, View<const T> v, View<T> o,
+                 View<float> lse) {
+  const int row = static_cast<int>(threadIdx.x) / Tile::kLanes;
+  const int lane = static_cast<int>(threadIdx.x) % Tile::kLanes;
+  const int b = static_cast<int>(blockIdx.z), h = static_cast<int>(blockIdx.y);
+  const int query0 = static_cast<int>(blockIdx.x) * Tile::kRows, query = query0 + row;
+  const int dim = shape.dim, ld = dim + 1;  // one column more: no two rows in the same bank
+  const Sequence seq = SequenceOf(shape, b);
+  const Rows<const T> k_rows = k.Tokens(b, h, seq.left_k), v_rows = v.Tokens(b, h, seq.left_k);
+
+  SIMT_DYNAMIC_SHARED(float, q_tile);
+  float* k_tile = q_tile + Tile::kRows * ld;
+  float* v_tile = k_tile + Tile::kColumns * ld;
+  float* p_row = v_tile + Tile::kColumns * ld + row * Tile::kColumns;
+  LoadTile<Tile>(q_tile, Tile::kRows, q.Tokens(b, h, seq.left_q), query0, seq.len_q, dim);
+
+  // Of the keys so far: the largest score, the same in every lane of the row; this lane's part of
+  // sum exp(score - row_max); and sum exp(score - row_max) V in dims lane, lane + kLanes, ...
+  float row_max = -INFINITY, row_sum = 0.f, acc[Tile::kDimsPerLane] = {};
+
+  const int key_end = KeysSeenByTile(shape.mask, seq, query0, Tile::kRows);
+  for (int key0 = 0; key0 < key_end; key0 += Tile::kColumns) {
+    __syncthreads();  // the previous tile is used up
+    LoadTile<Tile>(k_tile, Tile::kColumns, k_rows, key0, seq.len_k, dim);
+    // Cleared beyond the last real key: P is 0 there, and 0 * NaN would be NaN.
+    LoadTile<Tile>(v_tile, Tile::kColumns, v_rows, key0, seq.len_k, dim);
+    __syncthreads();
+
+    float score[Tile::kColumnsPerLane];
+    float tile_max = -INFINITY;
+    for (int n = 0; n < Tile::kColumnsPerLane; ++n) {
+      const int j = lane + n * Tile::kLanes, key = key0 + j;
+      const bool visible = key < seq.len_k && Sees(shape.mask, seq, query, key);
+      const float s = Dot(q_tile + row * ld, k_tile + j * ld, dim) * shape.scale;
+      score[n] = visible ? s : -INFINITY;
+      tile_max = fmaxf(tile_max, score[n]);
+    }
+    const float new_max = fmaxf(row_max, RowMax<Tile>(tile_max));
+    const float shift = new_max == -INFINITY ? 0.f : new_max;  // nothing seen: no -inf - -inf
+    const float rescale = expf(row_max - shift);
+    row_max = new_max;
+    row_sum *= rescale;
+    for (int n = 0; n < Tile::kColumnsPerLane; ++n) {
+      const float p = expf(score[n] - shift);
+      row_sum += p;
+      p_row[lane + n * Tile::kLanes] = p;
+    }
+    __syncwarp(Tile::kWarpMask);  // the lanes of a row read each other's P
+    for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
+      float sum = acc[c] * rescale;
+      for (int j = 0; j < Tile::kColumns; ++j) sum += p_row[j] * v_tile[j * ld + d];
+      acc[c] = sum;
+    }
+  }
+
+  row_sum = RowSum<Tile>(row_sum);
+  if (query >= shape.seqlen_q) return;
+  const bool empty = query >= seq.len_q || KeysSeen(shape.mask, seq, query) == 0;
+  const int out = WrappedRow(query, seq.left_q, shape.seqlen_q);
+  const Rows<T> o_rows = o.Tokens(b, h, seq.left_q);
+  for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
+    Store(o_rows.At(out, d), empty ? 0.f : acc[c] / row_sum);
+  }
+  if (lane == 0) {
+    *lse.Tokens(b, h, seq.left_q).At(out, 0) = empty ? -INFINITY : row_max + logf(row_sum);
+  }
+}
+
+template <class Tile>
+Status Forward(const AttentionArgs& args) {
+  if (const char* reason = Refusal(args, false)) return {StatusCode::rejected, reason};
+  simt::ApplySchedule(args.schedule_order, args.schedule_seed);
+  return WithStorage(args.dtype, [&](auto storage) {
+    using T = decltype(storage);
+    const size_t rows = Tile::kRows + 2 * Tile::kColumns;
+    const size_t floats = rows * (static_cast<size_t>(args.dim) + 1) + Tile::kRows * Tile::kColumns;
+    return LaunchTiles<Tile>(FlashForward<T, Tile>, args, args.seqlen_q, floats, ShapeOf(args),
+                             ViewOf<const T>(args.q), ViewOf<const T>(args.k),
+                             ViewOf<const T>(args.v), ViewOf<T>(args.o), ViewOf<float>(args.lse));
+  });
+}
+
+PADPROOF_KERNEL({
+    .name = "flash_fwd",
+    .backend = kBackendOfCudaSource,
+    .file = "kernels/flash_fwd.cu",
+    .summary = "tiled online softmax, 16x16 tiles",
+    .source = "",
+    .traits = TraitsOf(16, 16, true),
+    .forward = Forward<Tile<16, 16, 2>>,
+});
+
+PADPROOF_KERNEL({
+    .name = "flash_fwd.4x4",
+    .backend = kBackendOfCudaSource,
+    .file = "kernels/flash_fwd.cu",
+    .summary = "tiled online softmax, 4x4 tiles: short sequences cross many tiles",
+    .source = "",
+    .traits = TraitsOf(4, 4, true),
+    .forward = Forward<Tile<4, 4, 2>>,
+});
+
+}  // namespace
+}  // namespace padproof::flash

@@ -1,0 +1,163 @@
+// What the LibTorch kernels share: tensors over the harness's buffers, the mask that says who sees
+// whom, and the public door scaled_dot_product_attention with one backend forced, its gradients by
+// autograd. Only kernels/torch_*.cc include it, since it includes LibTorch.
+
+#pragma once
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/zeros.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <limits>
+
+#include "harness/judge/kernel.h"
+
+namespace padproof::torch_sdpa {
+
+/// How the mask is told: bool, True keeps the pair; or fp32, 0 keeps it and -inf removes it.
+enum class MaskForm { boolean, additive };
+
+inline at::ScalarType ScalarTypeOf(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f16:
+      return at::kHalf;
+    case Dtype::bf16:
+      return at::kBFloat16;
+    default:
+      return at::kFloat;
+  }
+}
+
+/// A view of [b, h, s, d] under its own strides: where results are copied to.
+inline at::Tensor View(const Tensor& t, Dtype dtype) {
+  return at::from_blob(t.data, at::IntArrayRef(t.size, 4), at::IntArrayRef(t.stride, 4),
+                       at::TensorOptions(ScalarTypeOf(dtype)));
+}
+
+/// An input, same strides, in memory that LibTorch aligned. The bits of an fp32 product depend on
+/// the alignment of its operands (MKL), which is the caller's and no property of attention.
+inline at::Tensor Aligned(const Tensor& t, Dtype dtype) { return View(t, dtype).clone(); }
+
+/// Copies a result out, -0 as +0. LibTorch promises numbers: a sum of nothing but zeros takes its
+/// sign from what the pads hold, since it multiplies them by 0.
+inline void Store(const at::Tensor& result, const Tensor& to, Dtype dtype) {
+  View(to, dtype).copy_(result.add(0));
+}
+
+/// [b, 1, q, k] of bool: the slots hold a real query and a real key, and that query sees that key.
+inline at::Tensor Keep(const AttentionArgs& args) {
+  at::Tensor keep = at::zeros({args.batch, 1, args.seqlen_q, args.seqlen_k}, at::kBool);
+  bool* row = keep.data_ptr<bool>();
+  for (int32_t b = 0; b < args.batch; ++b) {
+    const int32_t len_q = args.seqused_q[b], len_k = args.seqused_k[b];
+    for (int32_t slot = 0; slot < args.seqlen_q; ++slot, row += args.seqlen_k) {
+      const int32_t i = slot - args.leftpad_q[b];
+      if (i < 0 || i >= len_q) continue;
+      int32_t visible = len_k;
+      if (args.mask == Mask::causal_tl) visible = std::min(len_k, i + 1);
+      if (args.mask == Mask::causal_br) visible = std::clamp(i + 1 + len_k - len_q, 0, len_k);
+      std::fill_n(row + args.leftpad_k[b], visible, true);
+    }
+  }
+  return keep;
+}
+
+inline at::Tensor Additive(const at::Tensor& keep) {
+  return at::zeros(keep.sizes(), at::kFloat)
+      .masked_fill_(keep.logical_not(), -std::numeric_limits<float>::infinity());
+}
+
+/// Lets scaled_dot_product_attention choose one backend only, until the end of the scope.
+class ForcedBackend {
+ public:
+  explicit ForcedBackend(at::SDPBackend backend)
+      : flash_(at::globalContext().userEnabledFlashSDP()),
+        math_(at::globalContext().userEnabledMathSDP()) {
+    at::globalContext().setSDPUseFlash(backend == at::SDPBackend::flash_attention);
+    at::globalContext().setSDPUseMath(backend == at::SDPBackend::math);
+  }
+  ~ForcedBackend() {
+    at::globalContext().setSDPUseFlash(flash_);
+    at::globalContext().setSDPUseMath(math_);
+  }
+  ForcedBackend(const ForcedBackend&) = delete;
+  ForcedBackend& operator=(const ForcedBackend&) = delete;
+
+ private:
+  const bool flash_, math_;
+};
+
+/// Runs `body` on one thread. LibTorch says no by throwing; no call within the traits of these rows
+/// is one that it may refuse, so an exception is a finding and its first line the reason.
+template <class Body>
+Status Guarded(Body body) {
+  static const bool one_thread = (at::set_num_threads(1), true);
+  static_cast<void>(one_thread);
+  static thread_local char reason[256];
+  try {
+    return body();
+  } catch (const c10::Error& error) {
+    std::snprintf(reason, sizeof(reason), "%s", error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    std::snprintf(reason, sizeof(reason), "%s", error.what());
+  }
+  *std::find(reason, reason + sizeof(reason) - 1, '\n') = '\0';
+  return {StatusCode::failed, reason};
+}
+
+/// The door that users come through: scaled_dot_product_attention with one backend enabled. It
+/// turns a bool mask into an additive one and answers empty tensors itself (zeros).
+struct PublicDoor {
+  at::SDPBackend backend;
+  MaskForm form;
+
+  Status Forward(const AttentionArgs& args) const {
+    return Guarded([&]() -> Status {
+      const ForcedBackend forced(backend);
+      const at::NoGradGuard no_grad;
+      const auto [q, k, v] = Inputs(args);
+      const at::Tensor mask = AttentionMask(args);
+      Store(Attend(args, q, k, v, mask), args.o, args.dtype);
+      return kOk;
+    });
+  }
+
+  /// By autograd: LibTorch runs its own forward again, and args.o and args.lse stay unread.
+  Status Backward(const AttentionArgs& args) const {
+    return Guarded([&]() -> Status {
+      const ForcedBackend forced(backend);
+      auto [q, k, v] = Inputs(args);
+      const at::Tensor mask = AttentionMask(args);
+      for (at::Tensor* leaf : {&q, &k, &v}) leaf->set_requires_grad(true);
+      const auto gradients = torch::autograd::grad({Attend(args, q, k, v, mask)}, {q, k, v},
+                                                   {Aligned(args.d_o, args.dtype)});
+      const at::NoGradGuard no_grad;
+      Store(gradients[0], args.dq, args.dtype);
+      Store(gradients[1], args.dk, args.dtype);
+      Store(gradients[2], args.dv, args.dtype);
+      return kOk;
+    });
+  }
+
+ private:
+  static std::tuple<at::Tensor, at::Tensor, at::Tensor> Inputs(const AttentionArgs& args) {
+    return {Aligned(args.q, args.dtype), Aligned(args.k, args.dtype), Aligned(args.v, args.dtype)};
+  }
+  at::Tensor AttentionMask(const AttentionArgs& args) const {
+    return form == MaskForm::boolean ? Keep(args) : Additive(Keep(args));
+  }
+  static at::Tensor Attend(const AttentionArgs& args, const at::Tensor& q, const at::Tensor& k,
+                           const at::Tensor& v, const at::Tensor& mask) {
+    return at::scaled_dot_product_attention(q, k, v, mask, 0.0, false, args.softmax_scale);
+  }
+};
+
+}  // namespace padproof::torch_sdpa

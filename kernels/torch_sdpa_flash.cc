@@ -1,0 +1,168 @@
+// LibTorch's CPU flash attention: tiles of 512 keys, online softmax, fp32 accumulation. Through two
+// doors: scaled_dot_product_attention with a bool mask, as users call it (no LSE, gradients by
+// autograd), and the operator behind it with an additive mask, which returns and reads the LSE.
+//
+// fp32 and 16-bit inputs are rows of their own, for their arithmetic differs. In 16 bits P is
+// rounded to storage and exp is a cubic with a relative error of 1.1e-4; and the backward adds up
+// dQ, dK and dV in storage precision, one rounding per block of 32 queries or 512 keys.
+
+#include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
+#include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu_backward.h>
+
+#include "kernels/torch_common.h"
+
+namespace padproof {
+namespace {
+
+using torch_sdpa::Additive;
+using torch_sdpa::Aligned;
+using torch_sdpa::Guarded;
+using torch_sdpa::Keep;
+using torch_sdpa::MaskForm;
+using torch_sdpa::PublicDoor;
+using torch_sdpa::Store;
+using torch_sdpa::View;
+
+// ---- the public door ----------------------------------------------------------------------------
+
+constexpr PublicDoor kPublic{at::SDPBackend::flash_attention, MaskForm::boolean};
+
+Status ForwardPublic(const AttentionArgs& args) { return kPublic.Forward(args); }
+Status BackwardPublic(const AttentionArgs& args) { return kPublic.Backward(args); }
+
+// ---- the operator -------------------------------------------------------------------------------
+
+// The operator divides by the number of slots: with none the process dies of SIGFPE, where the
+// public door answers before it gets there.
+constexpr Status kNoSlots{StatusCode::rejected,
+                          "the operator does not take empty tensors (the public door does)"};
+
+bool HasNoSlots(const AttentionArgs& args) { return args.seqlen_q == 0 || args.seqlen_k == 0; }
+
+// A row that sees no key has the LSE 0 here, log of a sum that is set to 1 lest it be 0, and -inf
+// in the rest of the world. Only that exact 0 is translated: any other value stays to be seen.
+at::Tensor ToNatural(const at::Tensor& lse, const at::Tensor& keep) {
+  const at::Tensor sees_nothing = keep.logical_not().all(-1);
+  return lse.masked_fill(sees_nothing.logical_and(lse.eq(0)),
+                         -std::numeric_limits<float>::infinity());
+}
+at::Tensor FromNatural(const at::Tensor& lse) { return lse.masked_fill(lse.isneginf(), 0); }
+
+Status ForwardOperator(const AttentionArgs& args) {
+  if (HasNoSlots(args)) return kNoSlots;
+  return Guarded([&]() -> Status {
+    const at::NoGradGuard no_grad;
+    const at::Tensor keep = Keep(args);
+    const auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
+        Aligned(args.q, args.dtype), Aligned(args.k, args.dtype), Aligned(args.v, args.dtype),
+        /*dropout_p=*/0.0, /*is_causal=*/false, Additive(keep), args.softmax_scale);
+    Store(out, args.o, args.dtype);
+    View(args.lse, Dtype::f32).squeeze(-1).copy_(ToNatural(lse, keep));
+    return kOk;
+  });
+}
+
+Status BackwardOperator(const AttentionArgs& args) {
+  if (HasNoSlots(args)) return kNoSlots;
+  return Guarded([&]() -> Status {
+    const at::NoGradGuard no_grad;
+    const auto [dq, dk, dv] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
+        Aligned(args.d_o, args.dtype), Aligned(args.q, args.dtype), Aligned(args.k, args.dtype),
+        Aligned(args.v, args.dtype), Aligned(args.o, args.dtype),
+        FromNatural(View(args.lse, Dtype::f32).squeeze(-1)), /*dropout_p=*/0.0,
+        /*is_causal=*/false, Additive(Keep(args)), args.softmax_scale);
+    Store(dq, args.dq, args.dtype);
+    Store(dk, args.dk, args.dtype);
+    Store(dv, args.dv, args.dtype);
+    return kOk;
+  });
+}
+
+// ---- rows ---------------------------------------------------------------------------------------
+
+constexpr const char* kFile = "kernels/torch_sdpa_flash.cc";
+constexpr const char* kSource =
+    "pytorch/pytorch#101967: a NaN in a masked key or value reaches the output, since the mask is "
+    "added to the score and its zero weight multiplied";
+
+constexpr NumericsProfile kFloat{.exp_error = 41 * 0x1p-24,  // exp_u20: 20 ulp, #115151
+                                 .tile_keys = 512};
+
+// P rounds to f16 or bf16: the larger error of the two and the larger underflow. exp is fexp_u20
+// (#151441), off by at most 1.13e-4 over all floats in [-87, 0].
+constexpr NumericsProfile kHalf{
+    .p_rounding = 0x1p-8, .p_underflow = 0x1p-25, .exp_error = 0x1p-13, .tile_keys = 512};
+
+// One rounding of 2^-8 to storage after each full block of 32 products is 2^-8 / 32 a product. f16
+// is left out: its block sums also underflow, which no field of the profile tells.
+constexpr NumericsProfile kBfloatBackward{.p_rounding = 0x1p-8,
+                                          .p_underflow = 0x1p-134,
+                                          .accumulation_factor = 1 + 0x1p16 / 32,
+                                          .tile_keys = 512};
+
+constexpr KernelTraits TraitsOf(Set<Dtype> dtypes, const NumericsProfile& numerics,
+                                bool returns_lse) {
+  return {.dtypes = dtypes,
+          .layouts = Set<Layout>::All(),
+          .masks = Set<Mask>::All(),
+          .pad_sides = Set<PadSide>::All(),
+          .tile_q = 32,
+          .tile_k = 512,
+          .returns_lse = returns_lse ? 1 : 0,
+          // An empty row is zero by intent: pytorch/pytorch#133882.
+          .promises = {.pad_content = PadContent::finite_scores},
+          .numerics = numerics};
+}
+
+PADPROOF_KERNEL({.name = "torch_sdpa_flash.bool",
+                 .backend = "cpu",
+                 .file = kFile,
+                 .summary = "LibTorch SDPA, CPU flash backend, bool mask, fp32",
+                 .source = kSource,
+                 .traits = TraitsOf(SetOf(Dtype::f32), kFloat, /*returns_lse=*/false),
+                 .forward = ForwardPublic,
+                 .backward = BackwardPublic,
+                 .workspace_bytes = nullptr});
+
+PADPROOF_KERNEL({.name = "torch_sdpa_flash.additive",
+                 .backend = "cpu",
+                 .file = kFile,
+                 .summary = "LibTorch CPU flash operator, additive mask, fp32",
+                 .source = kSource,
+                 .traits = TraitsOf(SetOf(Dtype::f32), kFloat, /*returns_lse=*/true),
+                 .forward = ForwardOperator,
+                 .backward = BackwardOperator,
+                 .workspace_bytes = nullptr});
+
+PADPROOF_KERNEL({.name = "torch_sdpa_flash.bool16",
+                 .backend = "cpu",
+                 .file = kFile,
+                 .summary = "LibTorch SDPA, CPU flash backend, bool mask, f16 and bf16",
+                 .source = kSource,
+                 .traits = TraitsOf(SetOf(Dtype::f16, Dtype::bf16), kHalf, /*returns_lse=*/false),
+                 .forward = ForwardPublic,
+                 .backward = nullptr,
+                 .workspace_bytes = nullptr});
+
+PADPROOF_KERNEL({.name = "torch_sdpa_flash.additive16",
+                 .backend = "cpu",
+                 .file = kFile,
+                 .summary = "LibTorch CPU flash operator, additive mask, f16 and bf16",
+                 .source = kSource,
+                 .traits = TraitsOf(SetOf(Dtype::f16, Dtype::bf16), kHalf, /*returns_lse=*/true),
+                 .forward = ForwardOperator,
+                 .backward = nullptr,
+                 .workspace_bytes = nullptr});
+
+PADPROOF_KERNEL({.name = "torch_sdpa_flash.backward_bf16",
+                 .backend = "cpu",
+                 .file = kFile,
+                 .summary = "LibTorch CPU flash operator's backward, bf16",
+                 .source = kSource,
+                 .traits = TraitsOf(SetOf(Dtype::bf16), kBfloatBackward, /*returns_lse=*/false),
+                 .forward = nullptr,
+                 .backward = BackwardOperator,
+                 .workspace_bytes = nullptr});
+
+}  // namespace
+}  // namespace padproof

@@ -1,0 +1,61 @@
+// LibTorch's scaled_dot_product_attention on the math backend: Q and K scaled by sqrt(scale), one
+// matrix product, the mask added, a safe softmax, another product; 16-bit inputs are widened to
+// fp32 first. Two rows, by the form of the mask; the public door adds -inf where a bool mask says
+// False, so their promises are the same.
+
+#include "kernels/torch_common.h"
+
+namespace padproof {
+namespace {
+
+using torch_sdpa::MaskForm;
+using torch_sdpa::PublicDoor;
+
+constexpr PublicDoor kBool{at::SDPBackend::math, MaskForm::boolean};
+constexpr PublicDoor kAdditive{at::SDPBackend::math, MaskForm::additive};
+
+constexpr const char* kSource =
+    "pytorch/pytorch#101967: a NaN in a masked key or value reaches the output, since the mask is "
+    "added to the score and its zero weight multiplied";
+
+constexpr KernelTraits kTraits{
+    .dtypes = Set<Dtype>::All(),
+    .layouts = Set<Layout>::All(),
+    .masks = Set<Mask>::All(),
+    .pad_sides = Set<PadSide>::All(),
+    // An empty row is zero by intent: pytorch/pytorch#131060, #133882.
+    .promises = {.pad_content = PadContent::finite_scores},
+    .numerics =
+        {// Two scalings by a rounded sqrt(scale): four roundings where the bound has two.
+         .qk_scale_rounding = 3 * 0x1p-24,
+         .exp_error = 41 * 0x1p-24,  // exp_u20: 20 ulp
+         .tile_keys = 1 << 20},      // softmax in one piece: no rescale
+};
+
+Status ForwardBool(const AttentionArgs& args) { return kBool.Forward(args); }
+Status BackwardBool(const AttentionArgs& args) { return kBool.Backward(args); }
+Status ForwardAdditive(const AttentionArgs& args) { return kAdditive.Forward(args); }
+Status BackwardAdditive(const AttentionArgs& args) { return kAdditive.Backward(args); }
+
+PADPROOF_KERNEL({.name = "torch_sdpa_math.bool",
+                 .backend = "cpu",
+                 .file = "kernels/torch_sdpa_math.cc",
+                 .summary = "LibTorch SDPA, math backend, bool mask (True keeps)",
+                 .source = kSource,
+                 .traits = kTraits,
+                 .forward = ForwardBool,
+                 .backward = BackwardBool,
+                 .workspace_bytes = nullptr});
+
+PADPROOF_KERNEL({.name = "torch_sdpa_math.additive",
+                 .backend = "cpu",
+                 .file = "kernels/torch_sdpa_math.cc",
+                 .summary = "LibTorch SDPA, math backend, additive mask (0 or -inf)",
+                 .source = kSource,
+                 .traits = kTraits,
+                 .forward = ForwardAdditive,
+                 .backward = BackwardAdditive,
+                 .workspace_bytes = nullptr});
+
+}  // namespace
+}  // namespace padproof

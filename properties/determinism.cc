@@ -1,0 +1,46 @@
+// determinism
+//
+//   f(x) twice in a row gives the same bits, as far as the row promises it
+//
+// Preconditions: the row promises repeatability of the forward, or of both. The second call runs
+// after the first left its own results in the buffers, so state kept between calls is seen too.
+
+#include "harness/judge/property.h"
+#include "properties/support/run.h"
+
+namespace padproof {
+namespace {
+
+const char* Inapplicable(const KernelTraits& traits, bool has_forward, bool) {
+  if (traits.promises.determinism == Determinism::none) return "the kernel is not repeatable";
+  if (traits.promises.determinism == Determinism::forward_only && !has_forward) {
+    return "repeatable in the forward only";
+  }
+  return nullptr;
+}
+
+void Prepare(Case& c, const KernelTraits& traits, Random&) { c.fill = AllowedFill(traits, c.fill); }
+
+Verdict Check(const KernelRow& kernel, const Case& original) {
+  Problem problem(WithAllowedFill(kernel.traits, original));
+  if (auto verdict = Run(kernel, problem)) return *verdict;
+  const Problem first = problem;
+  if (auto verdict = Run(kernel, problem)) return *verdict;
+  const bool gradients = kernel.traits.promises.determinism == Determinism::both;
+  for (Operand op : Outputs(kernel, problem.c())) {
+    if (!gradients && op != Operand::o && op != Operand::lse) continue;
+    if (auto failure = CompareReal({first, "first call"}, {problem, "second call"}, op)) {
+      return Verdict::Fails(*failure);
+    }
+  }
+  return Verdict::Holds();
+}
+
+PADPROOF_PROPERTY({.name = "determinism",
+                   .statement = "the same call twice gives the same bits",
+                   .inapplicable = Inapplicable,
+                   .prepare = Prepare,
+                   .check = Check});
+
+}  // namespace
+}  // namespace padproof

@@ -1,0 +1,63 @@
+// fully_written
+//
+//   f with outputs and workspace that held pattern A  ==  f with outputs and workspace that held B
+//
+// bit for bit, over every element that the row promises to write: real tokens always, pads unless
+// the row leaves them untouched, in which case pads must still hold the pattern.
+//
+// Preconditions: none.
+//
+// Two patterns (NaN in every dtype, and a plain finite number) because one alone is hidden by fmax
+// or by a result that happens to equal it. The same launch twice has the same arithmetic, so any
+// difference was read from, or left in, memory that nobody wrote.
+
+#include "harness/judge/property.h"
+#include "properties/support/run.h"
+
+namespace padproof {
+namespace {
+
+const char* Inapplicable(const KernelTraits& traits, bool, bool) {
+  if (traits.promises.determinism == Determinism::none) return "the kernel is not repeatable";
+  return nullptr;
+}
+
+void Prepare(Case& c, const KernelTraits& traits, Random&) { c.fill = AllowedFill(traits, c.fill); }
+
+std::optional<Failure> CheckUntouchedPads(const Problem& problem, Operand op, Prefill prefill) {
+  Problem fresh(problem.c(), prefill);
+  return ComparePads({fresh, "before"}, {problem, "after"}, op);
+}
+
+Verdict Check(const KernelRow& kernel, const Case& original) {
+  const Case c = WithAllowedFill(kernel.traits, original);
+  Problem a(c, Prefill::nan_pattern), b(c, Prefill::finite_pattern);
+  if (auto verdict = Run(kernel, a)) return *verdict;
+  if (auto verdict = Run(kernel, b)) return *verdict;
+  const bool untouched = kernel.traits.promises.pad_outputs == PadOutputs::untouched;
+  const bool repeatable_gradients = kernel.traits.promises.determinism == Determinism::both;
+  for (Operand op : Outputs(kernel, c)) {
+    const bool gradient = op != Operand::o && op != Operand::lse;
+    if (gradient && !repeatable_gradients) continue;
+    const Side before{b, "buffer held 48.6"}, after{a, "buffer held nan"};
+    auto failure = CompareReal(before, after, op);
+    if (!failure && !untouched) {
+      failure = ComparePads(before, after, op);
+      if (failure) failure->region = std::string("pad ") + NameOf(op);
+    }
+    if (!failure && untouched) failure = CheckUntouchedPads(a, op, Prefill::nan_pattern);
+    if (!failure) continue;
+    failure->kind = kind::kUnwritten;
+    return Verdict::Fails(*failure);
+  }
+  return Verdict::Holds();
+}
+
+PADPROOF_PROPERTY({.name = "fully_written",
+                   .statement = "results do not depend on what outputs and workspace held before",
+                   .inapplicable = Inapplicable,
+                   .prepare = Prepare,
+                   .check = Check});
+
+}  // namespace
+}  // namespace padproof

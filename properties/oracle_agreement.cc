@@ -1,0 +1,65 @@
+// Law: for every real query i and column d,   round(o - r) <= O_id <= round(o + r),
+// where o = sum_j softmax(scale q_i.k)_j v_jd over the visible keys in fp64, and r is the largest
+// error that a correct kernel with the row's numerics profile can make (reference/README.md). A
+// query that sees no key has o = r = 0, unless the row promises something else for it.
+//
+// Preconditions: pads hold the case's fill as far as the row allows it. Rows in which a correct
+// kernel may overflow are skipped; if no row is left, the case is out of domain.
+//
+// Why a bound and not a comparison of bits: two correct kernels differ in the order of their sums.
+// The bound has no term for pads, so that whatever leaks from one counts in full.
+
+#include "harness/judge/property.h"
+#include "properties/support/run.h"
+#include "properties/support/within_bound.h"
+#include "reference/attention.h"
+
+namespace padproof {
+namespace {
+
+const char* Inapplicable(const KernelTraits&, bool has_forward, bool) {
+  return has_forward ? nullptr : "has no forward";
+}
+
+void Prepare(Case& c, const KernelTraits& traits, Random&) {
+  c.backward = false;
+  c = WithAllowedFill(traits, c);
+}
+
+Verdict Check(const KernelRow& kernel, const Case& c) {
+  const KernelTraits& traits = kernel.traits;
+  Case run = WithAllowedFill(traits, c);
+  run.backward = false;
+  Problem problem(run);
+  if (auto verdict = Run(kernel, problem)) return *verdict;
+  WithinBound bound;
+  for (int b = 0; b < c.batch(); ++b) {
+    for (int h = 0; h < c.heads; ++h) {
+      const reference::Head head = reference::ReadHead(problem, b, h);
+      for (int i = 0; i < head.len_q; ++i) {
+        if (!IsPromised(traits, c, Operand::o, b, i)) continue;
+        const reference::ForwardRow row = reference::Forward(head, traits.numerics, i);
+        if (!row.out_of_domain.empty()) {
+          bound.Skip(row.out_of_domain);
+          continue;
+        }
+        const int slot = problem.Slot(Operand::o, b, i);
+        for (int d = 0; d < c.dim; ++d) {
+          bound.Add(Operand::o, {b, h, i, d}, problem.Bits(Operand::o, b, h, slot, d), c.dtype,
+                    row.out[static_cast<size_t>(d)]);
+        }
+      }
+    }
+  }
+  return bound.verdict(traits.numerics);
+}
+
+PADPROOF_PROPERTY({.name = "oracle_agreement",
+                   .statement = "every real output lies within its proven bound of fp64 attention "
+                                "over the visible keys",
+                   .inapplicable = Inapplicable,
+                   .prepare = Prepare,
+                   .check = Check});
+
+}  // namespace
+}  // namespace padproof

@@ -1,0 +1,77 @@
+// pad_gradients_zero
+//
+//   dQ[b,h,i,:] = 0 at every padded query,  dK[b,h,j,:] = dV[b,h,j,:] = 0 at every padded key
+//
+// exactly: the bits are +0 or -0, whatever pads of Q, K, V and dO hold.
+//
+// Preconditions: the row promises zeros at pads; the case has a padded slot and asks for gradients;
+// the fill is one that the row allows. dO at padded queries holds the fill too, so a kernel that
+// relies on the loss to zero it is seen.
+//
+// Exactly zero, not small: a pad gradient of 1e-9 moves the pad embedding at every step of
+// training.
+
+#include "harness/judge/property.h"
+#include "properties/support/prepare.h"
+#include "properties/support/run.h"
+
+namespace padproof {
+namespace {
+
+const char* Inapplicable(const KernelTraits& traits, bool, bool has_backward) {
+  if (!has_backward) return "no backward";
+  if (traits.promises.pad_outputs != PadOutputs::zero) return "results at pads are not promised";
+  return nullptr;
+}
+
+void Prepare(Case& c, const KernelTraits& traits, Random& random) {
+  c.backward = true;
+  EnsurePaddedKeys(c, random);
+  c.fill = AllowedFill(traits, c.fill);
+}
+
+void CheckPads(const Problem& problem, Operand op, FirstFailure& failures) {
+  const Case& c = problem.c();
+  for (int b = 0; b < c.batch(); ++b) {
+    for (int h = 0; h < c.heads; ++h) {
+      for (int slot = 0; slot < problem.Slots(op); ++slot) {
+        if (problem.IsReal(op, b, slot)) continue;
+        for (int d = 0; d < c.dim; ++d) {
+          const uint32_t bits = problem.Bits(op, b, h, slot, d);
+          failures.Add(IsZero(c.dtype, bits), [&] {
+            return Failure{.kind = IsNan(c.dtype, bits) ? kind::kNan : kind::kValue,
+                           .region = std::string("pad ") + NameOf(op),
+                           .where = WherePad(op, b, h, slot, d),
+                           .expected = "expected: 0",
+                           .got = "got: " + Number(Decode(c.dtype, bits))};
+          });
+        }
+      }
+    }
+  }
+}
+
+Verdict Check(const KernelRow& kernel, const Case& c) {
+  if (!c.backward) return Verdict::NotApplicable("forward only");
+  if (!HasPads(c)) return Verdict::NotApplicable("no padded slot");
+  if (AllowedFill(kernel.traits, c.fill) != c.fill) {
+    return Verdict::NotApplicable("the row does not allow this fill in pads");
+  }
+  Problem problem(c);
+  if (auto verdict = Run(kernel, problem)) return *verdict;
+  for (Operand op : {Operand::dq, Operand::dk, Operand::dv}) {
+    FirstFailure failures;
+    CheckPads(problem, op, failures);
+    if (auto failure = failures.failure()) return Verdict::Fails(*failure);
+  }
+  return Verdict::Holds();
+}
+
+PADPROOF_PROPERTY({.name = "pad_gradients_zero",
+                   .statement = "gradients at pads are exactly zero",
+                   .inapplicable = Inapplicable,
+                   .prepare = Prepare,
+                   .check = Check});
+
+}  // namespace
+}  // namespace padproof

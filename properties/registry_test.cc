@@ -1,0 +1,75 @@
+// Being there is being registered: each file registered exactly its own name.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <set>
+#include <string>
+
+#include "harness/drivers/catalogue.h"
+#include "harness/drivers/kernel_info.h"
+#include "harness/drivers/paths.h"
+#include "harness/judge/property.h"
+
+namespace padproof {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::set<std::string> Stems(const std::string& folder, const std::set<std::string>& extensions) {
+  std::set<std::string> stems;
+  for (const auto& entry : fs::directory_iterator(fs::path(PADPROOF_SOURCE_DIRECTORY) / folder)) {
+    const std::string stem = entry.path().stem().string();
+    const bool test = stem.size() > 5 && stem.substr(stem.size() - 5) == "_test";
+    if (extensions.count(entry.path().extension().string()) == 1 && !test) stems.insert(stem);
+  }
+  return stems;
+}
+
+TEST(Registry, EveryLawFileIsOneLaw) {
+  std::set<std::string> names;
+  for (const Property* law : Properties()) {
+    EXPECT_TRUE(names.insert(law->name).second) << law->name << " is registered twice";
+  }
+  EXPECT_EQ(names, Stems("properties", {".cc"}));
+}
+
+TEST(Registry, EveryKernelFileIsItsRows) {
+  Worker worker;
+  const auto kernels = FindKernels("*", worker);
+  ASSERT_TRUE(kernels) << kernels.error().message;
+  std::set<std::string> families;
+  for (const KernelInfo& kernel : *kernels) {
+    families.insert(FamilyOf(kernel.name));
+    EXPECT_EQ(Stem(kernel.file), FamilyOf(kernel.name))
+        << kernel.id << " is not named after its file";
+    EXPECT_TRUE(fs::exists(fs::path(PADPROOF_SOURCE_DIRECTORY) / kernel.file)) << kernel.file;
+    EXPECT_FALSE(kernel.summary.empty()) << kernel.id;
+    EXPECT_TRUE(kernel.has_forward || kernel.has_backward) << kernel.id;
+  }
+  for (const std::string& stem : Stems("kernels", {".cu", ".cc"})) {
+    if (stem.rfind("torch_", 0) == 0 && PluginFiles().empty()) continue;  // built without LibTorch
+    EXPECT_EQ(families.count(stem), 1u) << "kernels/" << stem << " registered no row";
+  }
+}
+
+TEST(Registry, WeakerPromisesNameTheirSource) {
+  Worker worker;
+  const auto kernels = FindKernels("*", worker);
+  ASSERT_TRUE(kernels);
+  for (const KernelInfo& kernel : *kernels) {
+    const Promises& p = kernel.traits.promises;
+    const bool weaker = p.pad_content != PadContent::any_bits || p.empty_row != EmptyRow::zero ||
+                        p.pad_outputs != PadOutputs::zero || p.determinism != Determinism::both;
+    EXPECT_EQ(weaker, !kernel.source.empty()) << kernel.id;
+  }
+}
+
+TEST(Registry, EveryMutantFileIsOneLibrary) {
+  std::set<std::string> libraries;
+  for (const std::string& file : MutantFiles()) libraries.insert(Stem(file));
+  EXPECT_EQ(libraries, Stems("kernels/mutants", {".mutant"}));
+}
+
+}  // namespace
+}  // namespace padproof

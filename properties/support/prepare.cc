@@ -1,0 +1,33 @@
+#include "properties/support/prepare.h"
+
+#include <algorithm>
+
+#include "properties/support/run.h"
+
+namespace padproof {
+
+void EnsurePaddedKeys(Case& c, Random& random) {
+  const bool padded = c.pad_k > 0 || std::any_of(c.lens_k.begin(), c.lens_k.end(),
+                                                 [&](int len) { return len != c.lens_k.front(); });
+  if (!padded) c.pad_k = random.Between(1, 5);
+}
+
+void EnsureFiniteFill(Case& c, const KernelTraits& traits, Random& random) {
+  if (c.fill == Fill::zero || !IsFinite(c.fill)) {
+    c.fill = random.OneOf({Fill::noise, Fill::copy, Fill::hot, Fill::huge});
+  }
+  c.fill = AllowedFill(traits, c.fill);
+}
+
+void EnsurePoisonFill(Case& c, Random& random) {
+  if (IsFinite(c.fill)) c.fill = random.OneOf({Fill::nan, Fill::inf, Fill::bits});
+}
+
+void EnsureEmptyRow(Case& c, Random& random) {
+  if (HasEmptyRow(c)) return;
+  const size_t b = random.Below(static_cast<uint32_t>(c.lens_q.size()));
+  c.lens_q[b] = std::max(1, c.lens_q[b]);
+  c.lens_k[b] = 0;
+}
+
+}  // namespace padproof

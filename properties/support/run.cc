@@ -1,0 +1,266 @@
+#include "properties/support/run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "reference/attention.h"
+
+namespace padproof {
+namespace {
+
+std::string Spell(double x, int digits) {
+  if (std::isnan(x)) return "nan";
+  if (std::isinf(x)) return x > 0 ? "inf" : "-inf";
+  char text[40];
+  std::snprintf(text, sizeof text, "%.*g", digits, x);
+  return text;
+}
+
+/// One launch: workspace, call, status.
+std::optional<Verdict> Launch(const KernelRow& kernel, Problem& problem, bool backward) {
+  AttentionArgs args = problem.Args(backward);
+  if (kernel.workspace_bytes != nullptr) {
+    args.workspace = problem.PrepareWorkspace(kernel.workspace_bytes(args));
+  }
+  const Status status = (backward ? kernel.backward : kernel.forward)(args);
+  const std::string reason = status.reason != nullptr ? status.reason : "no reason given";
+  switch (status.code) {
+    case StatusCode::ok:
+      return std::nullopt;
+    case StatusCode::rejected:
+      return Verdict::NotApplicable("rejected: " + reason);
+    case StatusCode::failed:
+      break;
+  }
+  Failure failure;
+  failure.kind = kind::kLaunch;
+  failure.where = backward ? "backward launch" : "forward launch";
+  failure.expected = "ok";
+  failure.got = reason;
+  return Verdict::Fails(failure);
+}
+
+/// The pads of O and LSE while a backward reads them: filled on construction, put back after.
+class StoredPads {
+ public:
+  StoredPads(Problem& problem, Fill fill) : problem_(problem) {
+    ForEach([&](Operand op, int b, int h, int slot, int d) {
+      saved_.push_back(problem_.Bits(op, b, h, slot, d));
+    });
+    problem_.FillPads(Operand::o, fill);
+    problem_.FillPads(Operand::lse, fill);
+  }
+  ~StoredPads() {
+    size_t at = 0;
+    ForEach([&](Operand op, int b, int h, int slot, int d) {
+      problem_.SetBits(op, b, h, slot, d, saved_[at++]);
+    });
+  }
+  StoredPads(const StoredPads&) = delete;
+  StoredPads& operator=(const StoredPads&) = delete;
+
+ private:
+  template <class Visit>
+  void ForEach(Visit visit) {
+    const Case& c = problem_.c();
+    for (Operand op : {Operand::o, Operand::lse}) {
+      for (int b = 0; b < c.batch(); ++b) {
+        for (int h = 0; h < c.heads; ++h) {
+          for (int slot = 0; slot < problem_.Slots(op); ++slot) {
+            if (problem_.IsReal(op, b, slot)) continue;
+            for (int d = 0; d < problem_.Columns(op); ++d) visit(op, b, h, slot, d);
+          }
+        }
+      }
+    }
+  }
+
+  Problem& problem_;
+  std::vector<uint32_t> saved_;
+};
+
+Failure Mismatch(Operand op, Dtype dtype, const Side& a, const Side& b, uint32_t x, uint32_t y,
+                 std::string where) {
+  const double expected = Decode(dtype, x), got = Decode(dtype, y);
+  auto [e, g] = Numbers(expected, got);
+  Failure failure;
+  failure.kind = !std::isnan(expected) && std::isnan(got) ? kind::kNan : kind::kValue;
+  failure.region = NameOf(op);
+  failure.where = std::move(where);
+  failure.expected = a.label + ": " + e;
+  failure.got = b.label + ": " + g;
+  return failure;
+}
+
+}  // namespace
+
+Fill AllowedFill(const KernelTraits& traits, Fill fill) {
+  switch (traits.promises.pad_content) {
+    case PadContent::any_bits:
+      return fill;
+    case PadContent::finite:
+      return IsFinite(fill) ? fill : Fill::huge;
+    case PadContent::finite_scores:
+      // The largest finite values make q.k overflow.
+      return fill < Fill::huge ? fill : Fill::hot;
+    case PadContent::zero:
+      break;
+  }
+  return Fill::zero;
+}
+
+Case WithAllowedFill(const KernelTraits& traits, Case c) {
+  c.fill = AllowedFill(traits, c.fill);
+  // Noise and copies of near_max V make dO.v overflow, the score of a backward.
+  if (traits.promises.pad_content == PadContent::finite_scores && c.backward &&
+      c.values == Values::near_max && c.fill != Fill::zero) {
+    c.fill = Fill::hot;
+  }
+  return c;
+}
+
+std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem, Fill stored_pads) {
+  const bool backward = problem.c().backward;
+  PADPROOF_CHECK(kernel.forward != nullptr || backward);
+  PADPROOF_CHECK(kernel.backward != nullptr || !backward);
+  if (kernel.forward != nullptr) {
+    if (auto verdict = Launch(kernel, problem, false)) return verdict;
+  } else {
+    reference::StoreForward(problem);
+    problem.FillPads(Operand::o, stored_pads);
+    problem.FillPads(Operand::lse, stored_pads);
+  }
+  if (!backward) return std::nullopt;
+  // A row that leaves pads of its outputs alone would else read the prefill pattern there, which is
+  // NaN and may be more than it promises to stand.
+  const bool untouched = kernel.traits.promises.pad_outputs == PadOutputs::untouched;
+  if (kernel.forward == nullptr || !untouched) return Launch(kernel, problem, true);
+  const StoredPads pads(problem, stored_pads);
+  return Launch(kernel, problem, true);
+}
+
+std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem) {
+  return Run(kernel, problem, AllowedFill(kernel.traits, problem.c().fill));
+}
+
+std::vector<Operand> Outputs(const KernelRow& kernel, const Case& c) {
+  std::vector<Operand> outputs;
+  if (kernel.forward != nullptr) {
+    outputs.push_back(Operand::o);
+    if (kernel.traits.returns_lse != 0) outputs.push_back(Operand::lse);
+  }
+  if (c.backward) outputs.insert(outputs.end(), {Operand::dq, Operand::dk, Operand::dv});
+  return outputs;
+}
+
+bool IsPromised(const KernelTraits& traits, const Case& c, Operand op, int b, int i) {
+  if (traits.promises.empty_row == EmptyRow::zero) return true;
+  if (HasQueryRows(op)) return VisibleKeys(c, b, i) > 0;
+  for (int query = 0; query < c.lens_q[static_cast<size_t>(b)]; ++query) {
+    if (VisibleKeys(c, b, query) == 0) return false;  // 0 * NaN reaches every key of the sequence
+  }
+  return true;
+}
+
+std::string Where(Operand op, const Index& at) {
+  std::string text = NameOf(op);
+  text += "[b=" + std::to_string(at.b) + " h=" + std::to_string(at.h);
+  text += (HasQueryRows(op) ? " i=" : " j=") + std::to_string(at.i);
+  if (op != Operand::lse) text += " d=" + std::to_string(at.d);
+  return text + "]";
+}
+
+std::string WherePad(Operand op, int b, int h, int slot, int d) {
+  std::string text = std::string("pad ") + NameOf(op);
+  text += "[b=" + std::to_string(b) + " h=" + std::to_string(h);
+  text += " slot=" + std::to_string(slot);
+  if (op != Operand::lse) text += " d=" + std::to_string(d);
+  return text + "]";
+}
+
+std::string Number(double x) { return Spell(x, 4); }
+
+std::pair<std::string, std::string> Numbers(double a, double b) {
+  for (int digits = 4; digits < 17; ++digits) {
+    std::string x = Spell(a, digits), y = Spell(b, digits);
+    if (x != y || a == b) return {x, y};
+  }
+  return {Spell(a, 17), Spell(b, 17)};
+}
+
+std::string Extent(int64_t count, int64_t total) {
+  return std::to_string(count) + " of " + std::to_string(total) + " elements";
+}
+
+bool SameBits(Dtype dtype, uint32_t a, uint32_t b) {
+  return a == b || (IsNan(dtype, a) && IsNan(dtype, b));
+}
+
+std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operand op) {
+  const Problem &x = expected.problem, &y = got.problem;
+  const Case& c = x.c();
+  PADPROOF_CHECK(c.lens_q == y.c().lens_q && c.lens_k == y.c().lens_k);
+  PADPROOF_CHECK(c.heads == y.c().heads && c.dim == y.c().dim && c.dtype == y.c().dtype);
+  const Dtype dtype = x.DtypeOf(op);
+  FirstFailure first;
+  for (int b = 0; b < c.batch(); ++b) {
+    for (int h = 0; h < c.heads; ++h) {
+      for (int i = 0; i < x.RealRows(op, b); ++i) {
+        for (int d = 0; d < x.Columns(op); ++d) {
+          const uint32_t p = x.Bits(op, b, h, x.Slot(op, b, i), d);
+          const uint32_t q = y.Bits(op, b, h, y.Slot(op, b, i), d);
+          first.Add(SameBits(dtype, p, q), [&] {
+            return Mismatch(op, dtype, expected, got, p, q, Where(op, {b, h, i, d}));
+          });
+        }
+      }
+    }
+  }
+  return first.failure();
+}
+
+std::optional<Failure> CompareReal(const KernelRow& kernel, const Side& expected, const Side& got) {
+  for (Operand op : Outputs(kernel, expected.problem.c())) {
+    if (auto failure = CompareReal(expected, got, op)) return failure;
+  }
+  return std::nullopt;
+}
+
+std::optional<Failure> ComparePads(const Side& expected, const Side& got, Operand op) {
+  const Problem &x = expected.problem, &y = got.problem;
+  const Case& c = x.c();
+  PADPROOF_CHECK(x.Slots(op) == y.Slots(op) && c.lens_q == y.c().lens_q);
+  PADPROOF_CHECK(c.lens_k == y.c().lens_k && c.pad_side == y.c().pad_side);
+  const Dtype dtype = x.DtypeOf(op);
+  FirstFailure first;
+  for (int b = 0; b < c.batch(); ++b) {
+    for (int h = 0; h < c.heads; ++h) {
+      for (int slot = 0; slot < x.Slots(op); ++slot) {
+        if (x.IsReal(op, b, slot)) continue;
+        for (int d = 0; d < x.Columns(op); ++d) {
+          const uint32_t p = x.Bits(op, b, h, slot, d), q = y.Bits(op, b, h, slot, d);
+          first.Add(SameBits(dtype, p, q), [&] {
+            Failure failure = Mismatch(op, dtype, expected, got, p, q, WherePad(op, b, h, slot, d));
+            failure.region = std::string("pad ") + NameOf(op);
+            return failure;
+          });
+        }
+      }
+    }
+  }
+  return first.failure();
+}
+
+std::optional<Failure> FirstFailure::failure() const {
+  if (count_ == 0) return std::nullopt;
+  Failure failure = failure_;
+  failure.extent = Extent(count_, total_);
+  return failure;
+}
+
+Verdict HoldsUnless(std::optional<Failure> failure) {
+  return failure ? Verdict::Fails(std::move(*failure)) : Verdict::Holds();
+}
+
+}  // namespace padproof

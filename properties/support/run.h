@@ -1,0 +1,101 @@
+// What every law shares: launching a kernel on a problem, which of its results are promised to be
+// numbers, comparing results bit for bit, and spelling elements and numbers for a person.
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/judge/kernel.h"
+#include "harness/judge/problem.h"
+#include "harness/judge/verdict.h"
+
+namespace padproof {
+
+// ---- launching ----------------------------------------------------------------------------------
+
+/// The wildest fill that is no wilder than `fill` and that the row allows in pads: what is not
+/// finite becomes huge, what makes scores overflow becomes hot, or everything becomes zero.
+Fill AllowedFill(const KernelTraits& traits, Fill fill);
+
+/// The case with its fill clamped to what the row allows.
+Case WithAllowedFill(const KernelTraits& traits, Case c);
+
+/// Runs forward (if the row has one) and, if c.backward, backward. For a row that has only a
+/// backward the oracle supplies O and LSE. A backward reads O and LSE with `stored_pads` in their
+/// pads where no forward promises to write them. No value when all went well; not_applicable when
+/// the entry point rejected the input; fails (kind::kLaunch) when the launch failed.
+std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem, Fill stored_pads);
+
+/// The same with stored_pads = AllowedFill(traits, problem.c().fill).
+std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem);
+
+/// What Run writes: o and, if the row returns it, lse; dq, dk, dv if c.backward.
+std::vector<Operand> Outputs(const KernelRow& kernel, const Case& c);
+
+/// True when the row promises a number for real token `i` of an output: false for what depends on a
+/// query that sees no key, unless the row promises zeros for those.
+bool IsPromised(const KernelTraits& traits, const Case& c, Operand op, int b, int i);
+
+// ---- spelling -----------------------------------------------------------------------------------
+
+/// "out[b=0 h=0 i=0 d=0]"; keys are indexed by j; LSE has no d.
+std::string Where(Operand op, const Index& at);
+/// "pad dk[b=0 h=0 slot=3 d=0]"
+std::string WherePad(Operand op, int b, int h, int slot, int d);
+/// Four digits, or nan, inf, -inf.
+std::string Number(double x);
+/// Two numbers with as many digits as it takes to tell them apart, at least four.
+std::pair<std::string, std::string> Numbers(double a, double b);
+/// "3 of 20 elements"
+std::string Extent(int64_t count, int64_t total);
+
+// ---- comparing ----------------------------------------------------------------------------------
+
+/// One of two runs that are compared, and how to call it: "pads nan".
+struct Side {
+  const Problem& problem;
+  std::string label;
+};
+
+/// Bitwise equality, all NaNs being one value.
+bool SameBits(Dtype dtype, uint32_t a, uint32_t b);
+
+/// Real tokens of one output, bit for bit (all NaNs being one value). The two problems may differ
+/// in pads and layout, not in lengths, heads and dim. `expected` is the first side, `got` the
+/// second; the failure names the first mismatch; it is of kind `nan` when only the second side is
+/// NaN.
+std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operand op);
+
+/// The same over all outputs of the run, the first that differs.
+std::optional<Failure> CompareReal(const KernelRow& kernel, const Side& expected, const Side& got);
+
+/// The same over padded slots; the problems must be of the same shape.
+std::optional<Failure> ComparePads(const Side& expected, const Side& got, Operand op);
+
+/// Counts elements that break a law and keeps the first of them as the failure to report.
+class FirstFailure {
+ public:
+  /// One more element judged; `failure()` is called for the first bad one only.
+  template <class MakeFailure>
+  void Add(bool good, MakeFailure failure) {
+    ++total_;
+    if (good) return;
+    if (count_++ == 0) failure_ = failure();
+  }
+  int64_t total() const { return total_; }
+  /// With its extent filled in.
+  std::optional<Failure> failure() const;
+
+ private:
+  int64_t total_ = 0;
+  int64_t count_ = 0;
+  Failure failure_;
+};
+
+/// Verdict of an optional failure.
+Verdict HoldsUnless(std::optional<Failure> failure);
+
+}  // namespace padproof

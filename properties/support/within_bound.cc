@@ -1,0 +1,59 @@
+#include "properties/support/within_bound.h"
+
+#include <cmath>
+
+#include "properties/support/run.h"
+
+namespace padproof {
+
+std::string Describe(const NumericsProfile& profile) {
+  std::string text = "bound for a kernel with ";
+  text += profile.p_rounding > 0 ? "P rounded by " + Number(profile.p_rounding) : "P in fp32";
+  if (profile.row_sum_of_rounded_p != 0) text += " before its row sum";
+  if (profile.score_rounding > 0) text += ", scores rounded by " + Number(profile.score_rounding);
+  if (profile.qk_scale_rounding > 0) {
+    text += ", Q and K pre-scaled in storage, off by " + Number(profile.qk_scale_rounding);
+  }
+  text += ", exp off by " + Number(profile.exp_error);
+  text += ", " + Number(profile.accumulation_factor) + " roundings a product";
+  text += ", tiles of " + std::to_string(profile.tile_keys) + " keys or more";
+  if (profile.split != 0) text += ", split keys";
+  return text;
+}
+
+std::string Spell(const reference::Judged& judged) {
+  return Number(judged.centre) + " +- " + Number(judged.radius);
+}
+
+bool ReadsStoredForward(const KernelRow& kernel) {
+  return kernel.forward == nullptr || kernel.traits.returns_lse != 0;
+}
+
+void WithinBound::Add(Operand op, const Index& at, uint32_t bits, Dtype dtype,
+                      const reference::Judged& judged) {
+  Add(reference::Ratio(dtype, bits, judged), [&] {
+    const double got = Decode(dtype, bits);
+    const auto [centre, spelled] = Numbers(judged.centre, got);
+    Failure failure;
+    failure.kind = std::isnan(got) ? kind::kNan : kind::kValue;
+    failure.region = NameOf(op);
+    failure.where = Where(op, at);
+    failure.expected = centre + " +- " + Number(judged.radius);
+    failure.got = spelled;
+    return failure;
+  });
+}
+
+Verdict WithinBound::verdict(const NumericsProfile& profile) const {
+  if (failures_ > 0) {
+    Failure failure = worst_;
+    failure.extent = Extent(failures_, judged_);
+    if (failure.note.empty()) failure.note = Describe(profile);
+    return Verdict::Fails(failure);
+  }
+  if (judged_ > 0) return Verdict::Holds();
+  if (!skipped_.empty()) return Verdict::OutOfDomain(skipped_);
+  return Verdict::NotApplicable("no element that the row promises a number for");
+}
+
+}  // namespace padproof

@@ -1,0 +1,214 @@
+// The forward oracle: O and LSE of one row with their bounds, in the three steps of README.md.
+
+#include "reference/attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "reference/bounds.h"
+
+namespace padproof::reference {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// Absolute error of the logarithm of the row sum, 2^-21.407, for arguments in [0.5, 2].
+const double kLogError = std::exp2(-21.407);
+
+/// The smaller of a bound, which may have become infinite or NaN by overflow, and a fallback.
+double Cap(double bound, double fallback) { return bound <= fallback ? bound : fallback; }
+
+/// What errors D_j of the exponents do to the weights.
+struct WeightErrors {
+  std::vector<double> absolute;  // a_j: error of p_j before normalisation
+  std::vector<double> largest;   // p_j e^{D_j}
+  double smallest_sum = 0;       // L: the least that sum_j p_j e^{+-D_j} can be
+  double total = 0;              // sum_j a_j / L
+};
+
+WeightErrors WeightErrorsOf(const Scores& scores, const std::vector<double>& errors) {
+  WeightErrors w;
+  for (size_t j = 0; j < errors.size(); ++j) {
+    const double p = scores.p[j], log_p = scores.s[j] - scores.lse, e = errors[j];
+    w.largest.push_back(std::exp(log_p + e));
+    w.absolute.push_back((e < 0.5 ? p * std::expm1(e) : w.largest[j] - p) + kFlush);
+    w.smallest_sum += std::exp(log_p - e);
+    w.total += w.absolute[j];
+  }
+  w.total /= w.smallest_sum;
+  return w;
+}
+
+/// The same with the error of the heaviest key attributed to the shift, which is common to all and
+/// cancels: tight for one-hot rows with huge logits.
+std::vector<double> PivotedOn(const Scores& scores, std::vector<double> errors) {
+  const size_t heaviest =
+      static_cast<size_t>(std::max_element(scores.p.begin(), scores.p.end()) - scores.p.begin());
+  const double error = errors[heaviest];
+  for (double& e : errors) e += error;
+  errors[heaviest] = 0;
+  return errors;
+}
+
+/// Sums over the visible keys of one column c of V.
+struct Column {
+  double o = 0;          // sum p v
+  double hull = 0;       // max |v - o|
+  double weight = 0;     // sum a |v - o|
+  double spread = 0;     // sum p |v - o|
+  double largest = 0;    // sum p e^D |v|
+  double underflow = 0;  // sum min(eta_p, p e^D / L) |v|
+  double value_max = 0;  // max |v|
+};
+
+std::vector<Column> ColumnsOf(const Head& head, const Scores& scores, const WeightErrors& w,
+                              double eta) {
+  const size_t dim = static_cast<size_t>(head.dim), n = static_cast<size_t>(scores.n);
+  std::vector<Column> columns(dim);
+  for (size_t j = 0; j < n; ++j) {
+    for (size_t c = 0; c < dim; ++c) columns[c].o += scores.p[j] * head.v[j * dim + c];
+  }
+  for (size_t j = 0; j < n; ++j) {
+    const double underflow = Cap(w.largest[j] / w.smallest_sum, eta);
+    for (size_t c = 0; c < dim; ++c) {
+      Column& column = columns[c];
+      const double v = head.v[j * dim + c], deviation = std::fabs(v - column.o);
+      column.hull = std::max(column.hull, deviation);
+      column.weight += w.absolute[j] * deviation;
+      column.spread += scores.p[j] * deviation;
+      column.largest += w.largest[j] * std::fabs(v);
+      column.underflow += underflow * std::fabs(v);
+      column.value_max = std::max(column.value_max, std::fabs(v));
+    }
+  }
+  return columns;
+}
+
+/// Relative error of the row sum, its reciprocal and the final multiplication.
+double DivisionError(double n, double rescales) {
+  return Quotient(Gamma(n + rescales) + 6 * kUnit);
+}
+
+Judged OutputOf(const Column& column, const WeightErrors& w, const NumericsProfile& profile,
+                double n, double rescales) {
+  const double o = std::fabs(column.o), u_p = profile.p_rounding;
+  const double weights = Cap(column.weight / w.smallest_sum, column.hull);
+  const double sum = Cap(column.largest / w.smallest_sum, column.value_max);
+  double rounded = sum;
+  if (profile.row_sum_of_rounded_p != 0) {
+    rounded = std::max(sum, std::min(1.01 * column.spread + weights, sum + o));
+  }
+  double bound = weights + u_p * rounded;
+  bound += Gamma(Units(profile, n) + rescales) * (1 + u_p) * sum;
+  bound += Cap(column.underflow, n * profile.p_underflow * column.value_max);
+  bound += (2 * n + 2 * rescales + 4) * kFlush;
+  bound += (o + bound) * DivisionError(n, rescales);
+  return {column.o, WithReferenceError(column.o, bound)};
+}
+
+Judged LseOf(const Scores& scores, const std::vector<double>& errors,
+             const NumericsProfile& profile, double rescales) {
+  // The shift does not cancel here: errors of the exponents count without a pivot.
+  double high = 0, low = 0;
+  for (size_t j = 0; j < errors.size(); ++j) {
+    high += std::exp(scores.s[j] - scores.lse + errors[j]);
+    low += std::exp(scores.s[j] - scores.lse - errors[j]);
+  }
+  const double n = scores.n;
+  double bound = low > 0 ? std::max(std::log(high), -std::log(low)) : kInfinity;
+  bound += 1.01 * Gamma(n + rescales) + 2 * n * kFlush;
+  bound += kLogError;
+  bound += 6 * kUnit * std::fabs(std::log(scores.sum));
+  bound += 5 * kUnit * std::fabs(scores.max) + 2 * kUnit * std::fabs(scores.lse);
+  if (profile.row_sum_of_rounded_p != 0) bound += profile.p_rounding;
+  return {scores.lse, WithReferenceError(scores.lse, bound)};
+}
+
+}  // namespace
+
+Head ReadHead(const Problem& problem, int b, int h) {
+  const Case& c = problem.c();
+  Head head;
+  head.len_q = problem.RealRows(Operand::q, b);
+  head.len_k = problem.RealRows(Operand::k, b);
+  head.dim = c.dim;
+  head.dtype = c.dtype;
+  head.scale = static_cast<double>(SoftmaxScale(c));
+  for (int i = 0; i < head.len_q; ++i) head.visible.push_back(VisibleKeys(c, b, i));
+  const auto read = [&](Operand op) {
+    std::vector<double> values;
+    for (int i = 0; i < problem.RealRows(op, b); ++i) {
+      for (int d = 0; d < problem.Columns(op); ++d)
+        values.push_back(problem.Real(op, {b, h, i, d}));
+    }
+    return values;
+  };
+  head.q = read(Operand::q);
+  head.k = read(Operand::k);
+  head.v = read(Operand::v);
+  if (c.backward) {
+    head.o = read(Operand::o);
+    head.lse = read(Operand::lse);
+    head.d_o = read(Operand::d_o);
+  }
+  return head;
+}
+
+ForwardRow Forward(const Head& head, const NumericsProfile& profile, int i) {
+  ForwardRow row;
+  const Scores scores = ScoresOf(head, profile, i);
+  row.visible = scores.n;
+  row.out.resize(static_cast<size_t>(head.dim));
+  if (scores.n == 0) {
+    row.lse.centre = -kInfinity;
+    return row;
+  }
+  row.p = scores.p;
+  const std::vector<double> rescales = RescalesOf(scores, profile);
+  const double most_rescales = *std::max_element(rescales.begin(), rescales.end());
+  const std::vector<double> errors = ExponentErrors(scores, rescales, profile);
+
+  WeightErrors w = WeightErrorsOf(scores, errors);
+  WeightErrors pivoted = WeightErrorsOf(scores, PivotedOn(scores, errors));
+  if (!(w.total <= pivoted.total)) w = std::move(pivoted);
+
+  const double n = scores.n;
+  double value_max = 0;
+  const std::vector<Column> columns = ColumnsOf(head, scores, w, profile.p_underflow);
+  for (size_t c = 0; c < columns.size(); ++c) {
+    row.out[c] = OutputOf(columns[c], w, profile, n, most_rescales);
+    value_max = std::max(value_max, columns[c].value_max);
+  }
+  row.lse = LseOf(scores, errors, profile, most_rescales);
+  row.out_of_domain = DomainOf(head, scores, profile, value_max);
+
+  // One-hot V reads each weight by itself: errors of the weights cancel in their sum.
+  const double each = (1 + profile.p_rounding) * (1 + Gamma(Units(profile, n) + most_rescales)) *
+                      (1 + DivisionError(n, most_rescales));
+  row.row_sum_radius =
+      each - 1 + n * 1.01 * (profile.p_underflow + (2 * most_rescales + 8) * kFlush);
+  return row;
+}
+
+ForwardRow Forward(const Problem& problem, const NumericsProfile& profile, int b, int h, int i) {
+  return Forward(ReadHead(problem, b, h), profile, i);
+}
+
+void StoreForward(Problem& problem) {
+  const Case& c = problem.c();
+  for (int b = 0; b < c.batch(); ++b) {
+    for (int h = 0; h < c.heads; ++h) {
+      const Head head = ReadHead(problem, b, h);
+      for (int i = 0; i < head.len_q; ++i) {
+        const ForwardRow row = Forward(head, NumericsProfile{}, i);
+        problem.SetReal(Operand::lse, {b, h, i, 0}, row.lse.centre);
+        for (int d = 0; d < c.dim; ++d) {
+          problem.SetReal(Operand::o, {b, h, i, d}, row.out[static_cast<size_t>(d)].centre);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace padproof::reference

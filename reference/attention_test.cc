@@ -1,0 +1,373 @@
+// The bound holds: no emulated correct kernel leaves it, over families of inputs and under a search
+// that climbs towards it. The bound is worth something: wrong kernels do leave it. The reference is
+// attention: it agrees with values known in closed form.
+
+#include "reference/attention.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "reference/emulated_kernel.h"
+
+namespace padproof::reference {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+const Emulation kEmulations[] = {
+    {.name = "three_pass"},
+    {.name = "three_pass_fma", .fma = true, .exp_ulps = 2},
+    {.name = "online_1", .tile = 1, .exp_ulps = 2},
+    {.name = "online_4_fma", .tile = 4, .fma = true, .exp_ulps = 2, .flush = true},
+    {.name = "online_16", .tile = 16, .flush = true},
+    {.name = "online_1_reverse_fma", .tile = 1, .reverse = true, .fma = true, .exp_ulps = 2},
+    {.name = "lanes_3", .tile = 1, .lanes = 3, .exp_ulps = 2},
+    {.name = "rounded_p", .tile = 16, .fma = true, .exp_ulps = 2, .round_p = true},
+    {.name = "rounded_p_sum", .tile = 4, .exp_ulps = 2, .round_p = true, .sum_rounded = true},
+    {.name = "autograd", .exp_ulps = 2, .autograd = true},
+    {.name = "autograd_rounded_p", .fma = true, .round_p = true, .autograd = true},
+};
+
+const Values kValues[] = {Values::normal,  Values::large,      Values::tied,
+                          Values::one_hot, Values::increasing, Values::outlier,
+                          Values::deep,    Values::near_max,   Values::subnormal};
+
+/// The largest ratio of one emulated forward; rows out of domain are not judged.
+double ForwardRatio(const Emulation& e, const Head& head, uint64_t noise, int* judged = nullptr) {
+  const NumericsProfile profile = ProfileOf(e, head.dtype);
+  EmulatedKernel kernel(e, head, noise);
+  double worst = 0;
+  for (int i = 0; i < head.len_q; ++i) {
+    const ForwardRow row = Forward(head, profile, i);
+    if (!row.out_of_domain.empty()) continue;
+    const EmulatedRow got = kernel.Forward(i);
+    worst = std::max(worst, Ratio(Dtype::f32, got.lse, row.lse));
+    for (size_t c = 0; c < got.out.size(); ++c) {
+      worst = std::max(worst, Ratio(head.dtype, got.out[c], row.out[c]));
+      if (judged != nullptr) ++*judged;
+    }
+  }
+  return worst;
+}
+
+/// Puts the emulated forward's O and LSE where its backward reads them.
+void StoreEmulated(const Emulation& e, Head& head, uint64_t noise) {
+  EmulatedKernel kernel(e, head, noise);
+  head.o.clear();
+  head.lse.clear();
+  for (int i = 0; i < head.len_q; ++i) {
+    const EmulatedRow row = kernel.Forward(i);
+    head.lse.push_back(Decode(Dtype::f32, row.lse));
+    for (uint32_t bits : row.out) head.o.push_back(Decode(head.dtype, bits));
+  }
+}
+
+double Worst(Dtype dtype, const std::vector<uint32_t>& got,
+             const std::vector<std::vector<Judged>>& judged) {
+  double worst = 0;
+  for (size_t at = 0; at < got.size(); ++at) {
+    const size_t dim = got.size() / judged.size();
+    worst = std::max(worst, Ratio(dtype, got[at], judged[at / dim][at % dim]));
+  }
+  return worst;
+}
+
+double BackwardRatio(const Emulation& e, const Head& head, bool conditional, uint64_t noise,
+                     int* judged = nullptr) {
+  const Gradients want = Backward(head, ProfileOf(e, head.dtype), conditional);
+  if (!want.out_of_domain.empty()) return 0;
+  const EmulatedKernel::Gradient got = EmulatedKernel(e, head, noise).Backward();
+  if (judged != nullptr) *judged += static_cast<int>(got.dq.size() + 2 * got.dk.size());
+  return std::max({Worst(head.dtype, got.dq, want.dq), Worst(head.dtype, got.dk, want.dk),
+                   Worst(head.dtype, got.dv, want.dv)});
+}
+
+Case CaseOf(Dtype dtype, Values values, int len_q, int len_k, int dim, uint64_t seed) {
+  Case c;
+  c.lens_q = {len_q};
+  c.lens_k = {len_k};
+  c.dim = dim;
+  c.dtype = dtype;
+  c.values = values;
+  c.backward = true;
+  c.seed = seed;
+  return c;
+}
+
+/// A head that no family of cases makes: any exponent, for the search.
+Head WildHead(Random& random) {
+  Head head;
+  head.dtype = random.OneOf({Dtype::f32, Dtype::f16, Dtype::bf16});
+  head.len_q = random.Between(1, 3);
+  head.len_k = random.Between(1, 8);
+  head.dim = random.Between(1, 4);
+  head.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head.dim)));
+  for (int i = 0; i < head.len_q; ++i) head.visible.push_back(random.Between(0, head.len_k));
+  const auto fill = [&](std::vector<double>& m, int rows, int spread) {
+    for (int at = 0; at < rows * head.dim; ++at) {
+      const double x = static_cast<double>(random.Between(-4096, 4096)) / 2048;
+      m.push_back(
+          Decode(head.dtype, Encode(head.dtype, std::ldexp(x, random.Between(-spread, 2)))));
+    }
+  };
+  const int spread = random.OneOf({0, 3, 14, 126});
+  fill(head.q, head.len_q, spread);
+  fill(head.k, head.len_k, spread);
+  fill(head.v, head.len_k, spread);
+  fill(head.d_o, head.len_q, spread);
+  return head;
+}
+
+void Tweak(Head& head, Random& random) {
+  std::vector<double>* all[] = {&head.q, &head.k, &head.v, &head.d_o};
+  std::vector<double>& m = *all[random.Below(4)];
+  double& x = m[random.Below(static_cast<uint32_t>(m.size()))];
+  switch (random.Below(5)) {
+    case 0:
+      x = -x;
+      break;
+    case 1:
+      x *= 2;
+      break;
+    case 2:
+      x /= 2;
+      break;
+    case 3:
+      x = m[random.Below(static_cast<uint32_t>(m.size()))];
+      break;
+    default:
+      x *= 1 + static_cast<double>(random.Between(-64, 64)) / 1024;
+      break;
+  }
+  x = Decode(head.dtype, Encode(head.dtype, x));
+  if (!std::isfinite(x)) x = 1;
+}
+
+TEST(ForwardBound, HoldsForCorrectKernelsOverAllFamilies) {
+  int judged = 0;
+  uint64_t seed = 1;
+  for (Values values : kValues) {
+    for (Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16}) {
+      for (int n = 0; n <= 40; n += n < 18 ? 1 : 11) {
+        const int dim = 1 + static_cast<int>(seed % 16);
+        const Case c = CaseOf(dtype, values, 2, n, dim, seed++);
+        const Head head = ReadHead(Problem(c), 0, 0);
+        for (const Emulation& e : kEmulations) {
+          EXPECT_LE(ForwardRatio(e, head, seed, &judged), 1) << e.name << ": " << Print(c);
+        }
+      }
+    }
+  }
+  EXPECT_GT(judged, 40000);
+}
+
+TEST(GradientBound, HoldsForCorrectKernelsOverAllFamilies) {
+  int judged = 0;
+  uint64_t seed = 1;
+  for (Values values : kValues) {
+    for (Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16}) {
+      for (int n : {0, 1, 2, 5, 16, 17, 33}) {
+        const int dim = 1 + static_cast<int>(seed % 16);
+        const Case c = CaseOf(dtype, values, 3, n, dim, seed++);
+        Head head = ReadHead(Problem(c), 0, 0);
+        for (const Emulation& e : kEmulations) {
+          StoreEmulated(e, head, seed);
+          for (bool conditional : {false, true}) {
+            if (conditional && e.autograd) continue;  // reads no stored O and LSE
+            EXPECT_LE(BackwardRatio(e, head, conditional, seed, &judged), 1)
+                << e.name << (conditional ? " conditional: " : ": ") << Print(c);
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(judged, 40000);
+}
+
+// A hill climb on the ratio: the cheapest way to find an error that the bound forgets.
+TEST(ForwardBound, SurvivesASearchForItsViolation) {
+  Random random(7);
+  double best = 0;
+  for (int start = 0; start < 4000; ++start) {
+    Head head = WildHead(random);
+    const Emulation& e = kEmulations[random.Below(std::size(kEmulations))];
+    double here = ForwardRatio(e, head, 1);
+    for (int step = 0; step < 60; ++step) {
+      Head next = head;
+      Tweak(next, random);
+      const double there = ForwardRatio(e, next, 1);
+      if (there < here) continue;
+      here = there;
+      head = std::move(next);
+    }
+    ASSERT_LE(here, 1) << e.name << " in " << NameOf(head.dtype) << ", start " << start;
+    best = std::max(best, here);
+  }
+  EXPECT_GT(best, 0.5) << "the search no longer comes near the bound";
+}
+
+TEST(GradientBound, SurvivesASearchForItsViolation) {
+  Random random(8);
+  double best = 0;
+  for (int start = 0; start < 2000; ++start) {
+    Head head = WildHead(random);
+    const Emulation& e = kEmulations[random.Below(std::size(kEmulations))];
+    const bool conditional = !e.autograd && random.Chance(50);
+    const auto ratio = [&](Head& at) {
+      StoreEmulated(e, at, 1);
+      return BackwardRatio(e, at, conditional, 1);
+    };
+    double here = ratio(head);
+    for (int step = 0; step < 60; ++step) {
+      Head next = head;
+      Tweak(next, random);
+      const double there = ratio(next);
+      if (there < here) continue;
+      here = there;
+      head = std::move(next);
+    }
+    ASSERT_LE(here, 1) << e.name << " in " << NameOf(head.dtype) << ", start " << start;
+    best = std::max(best, here);
+  }
+  EXPECT_GT(best, 0.5) << "the search no longer comes near the bound";
+}
+
+/// The head with one more key, K = 0 and V = 0, that every query sees: padding left unmasked.
+Head WithZeroKey(Head head) {
+  head.k.insert(head.k.end(), static_cast<size_t>(head.dim), 0.0);
+  head.v.insert(head.v.end(), static_cast<size_t>(head.dim), 0.0);
+  ++head.len_k;
+  for (int& n : head.visible) ++n;
+  return head;
+}
+
+TEST(ForwardBound, SeesOneZeroKeyLeftUnmasked) {
+  const Emulation e{.name = "online_16", .tile = 16, .exp_ulps = 2};
+  for (Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16}) {
+    const Case c = CaseOf(dtype, Values::normal, 1, 17, 64, 3);
+    const Head head = ReadHead(Problem(c), 0, 0), leaky = WithZeroKey(head);
+    EmulatedKernel kernel(e, leaky, 1);
+    const EmulatedRow got = kernel.Forward(0);
+    const ForwardRow want = Forward(head, ProfileOf(e, dtype), 0);
+    ASSERT_EQ(want.out_of_domain, "");
+    double worst = 0;
+    for (size_t d = 0; d < 64; ++d) worst = std::max(worst, Ratio(dtype, got.out[d], want.out[d]));
+    EXPECT_GT(worst, 1) << NameOf(dtype);
+    EXPECT_GT(Ratio(Dtype::f32, got.lse, want.lse), 1) << NameOf(dtype);
+  }
+}
+
+TEST(GradientBound, SeesOneZeroKeyLeftUnmasked) {
+  const Emulation e{.name = "online_16", .tile = 16};
+  Head head = ReadHead(Problem(CaseOf(Dtype::f32, Values::normal, 4, 17, 16, 3)), 0, 0);
+  Head leaky = WithZeroKey(head);
+  StoreEmulated(e, leaky, 1);  // O and LSE of the leaky forward, as in unconditional judgement
+  StoreEmulated(e, head, 1);
+  EmulatedKernel::Gradient got = EmulatedKernel(e, leaky, 1).Backward();
+  got.dk.resize(head.k.size());
+  got.dv.resize(head.k.size());
+  const Gradients want = Backward(head, ProfileOf(e, Dtype::f32), true);
+  ASSERT_EQ(want.out_of_domain, "");
+  EXPECT_GT(Worst(Dtype::f32, got.dq, want.dq), 1);
+  EXPECT_GT(Worst(Dtype::f32, got.dk, want.dk), 1);
+  EXPECT_GT(Worst(Dtype::f32, got.dv, want.dv), 1);
+}
+
+TEST(Forward, IsAttention) {
+  Head head;
+  head.len_q = 2;
+  head.len_k = 2;
+  head.dim = 1;
+  head.scale = 1;
+  head.visible = {2, 0};
+  head.q = {1, 1};
+  head.k = {0, std::log(3.0)};
+  head.v = {4, 8};
+  const ForwardRow row = Forward(head, {}, 0);
+  EXPECT_NEAR(row.out[0].centre, 7, 1e-12);  // 1/4 of 4 and 3/4 of 8
+  EXPECT_NEAR(row.lse.centre, std::log(4.0), 1e-12);
+  EXPECT_GT(row.out[0].radius, 0);
+  EXPECT_LT(row.out[0].radius, 1e-4);
+  const ForwardRow empty = Forward(head, {}, 1);
+  EXPECT_EQ(empty.out[0].centre, 0);
+  EXPECT_EQ(empty.out[0].radius, 0);
+  EXPECT_EQ(empty.lse.centre, -kInfinity);
+}
+
+// dQ, dK, dV against differences of the forward: sum(dO * O) changes by the gradient.
+TEST(Gradients, AreDerivativesOfTheForward) {
+  const Head head = ReadHead(Problem(CaseOf(Dtype::f32, Values::normal, 3, 4, 2, 5)), 0, 0);
+  const Gradients gradients = Backward(head, {}, false);
+  ASSERT_EQ(gradients.out_of_domain, "");
+  const auto loss = [](const Head& at) {
+    double sum = 0;
+    for (int i = 0; i < at.len_q; ++i) {
+      const ForwardRow row = Forward(at, {}, i);
+      for (size_t d = 0; d < row.out.size(); ++d) {
+        sum += at.d_o[static_cast<size_t>(i) * row.out.size() + d] * row.out[d].centre;
+      }
+    }
+    return sum;
+  };
+  const auto check = [&](std::vector<double> Head::* operand,
+                         const std::vector<std::vector<Judged>>& want) {
+    for (size_t at = 0; at < (head.*operand).size(); ++at) {
+      Head up = head, down = head;
+      (up.*operand)[at] += 1e-5;
+      (down.*operand)[at] -= 1e-5;
+      EXPECT_NEAR((loss(up) - loss(down)) / 2e-5, want[at / 2][at % 2].centre, 1e-7);
+    }
+  };
+  check(&Head::q, gradients.dq);
+  check(&Head::k, gradients.dk);
+  check(&Head::v, gradients.dv);
+}
+
+TEST(Forward, RefusesRowsThatMayOverflow) {
+  Head head;
+  head.len_q = head.len_k = head.dim = 1;
+  head.scale = 1;
+  head.visible = {1};
+  head.q = {1e20};
+  head.k = {1e20};
+  head.v = {1};
+  EXPECT_NE(Forward(head, {}, 0).out_of_domain, "");
+  head.q = head.k = {1};
+  EXPECT_EQ(Forward(head, {}, 0).out_of_domain, "");
+  head.q = head.k = {0x1p16};  // the residual of a folded shift alone reaches 2^128
+  EXPECT_NE(Forward(head, {}, 0).out_of_domain, "");
+}
+
+TEST(Ratio, MeasuresFromThePreimageOfTheRounding) {
+  const uint32_t one = Encode(Dtype::bf16, 1), next = Encode(Dtype::bf16, 1 + 0x1p-7);
+  EXPECT_EQ(Ratio(Dtype::bf16, one, {1 + 0x1p-9, 0}), 0);  // rounds to one
+  EXPECT_EQ(Ratio(Dtype::bf16, next, {1, 0x1p-8}), 1);     // the tie is just within
+  EXPECT_EQ(Ratio(Dtype::bf16, next, {1, 0x1p-9}), 2);
+  EXPECT_EQ(Ratio(Dtype::bf16, next, {1, 0}), kInfinity);
+  EXPECT_EQ(Ratio(Dtype::bf16, one, {1 - 0x1p-9, 0}), 0);  // half an ulp below a power of two
+  EXPECT_GT(Ratio(Dtype::bf16, one, {1 - 0x1.1p-9, 0}), 1);
+}
+
+TEST(Ratio, KnowsZerosInfinitiesAndNan) {
+  EXPECT_EQ(Ratio(Dtype::f16, 0x8000, {0, 0}), 0);  // -0
+  EXPECT_EQ(Ratio(Dtype::f16, 1, {0, 0}), kInfinity);
+  EXPECT_EQ(Ratio(Dtype::f16, Encode(Dtype::f16, kInfinity), {65520, 0}), 0);
+  EXPECT_EQ(Ratio(Dtype::f16, Encode(Dtype::f16, kInfinity), {65519, 1}), 1);
+  EXPECT_EQ(Ratio(Dtype::f16, Encode(Dtype::f16, 65504), {65519, 0}), 0);
+  EXPECT_EQ(Ratio(Dtype::f16, Encode(Dtype::f16, NAN), {0, kInfinity}), kInfinity);
+  EXPECT_EQ(Ratio(Dtype::f32, Encode(Dtype::f32, -kInfinity), {-kInfinity, 0}), 0);
+  EXPECT_EQ(Ratio(Dtype::f32, Encode(Dtype::f32, -1e38), {-kInfinity, 0}), kInfinity);
+}
+
+TEST(PairRatio, AddsTheTwoRadii) {
+  const uint32_t one = Encode(Dtype::f32, 1), more = Encode(Dtype::f32, 1 + 0x1p-20);
+  EXPECT_EQ(PairRatio(Dtype::f32, one, one, 0, 0), 0);
+  EXPECT_LT(PairRatio(Dtype::f32, one, more, 0x1p-21, 0x1p-21), 1);
+  EXPECT_GT(PairRatio(Dtype::f32, one, more, 0x1p-22, 0x1p-22), 1);
+  EXPECT_EQ(PairRatio(Dtype::f32, one, Encode(Dtype::f32, NAN), 1, 1), kInfinity);
+}
+
+}  // namespace
+}  // namespace padproof::reference

@@ -1,0 +1,171 @@
+#include "reference/bounds.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+namespace padproof::reference {
+namespace {
+
+/// For each key the length of the longest climb that starts there: a chain of later keys, each of
+/// which may be computed to score above the one before, given errors up to `slack` / 2. Running
+/// maxima climb strictly, so no order-preserving walk over any subset of the keys, in tiles of any
+/// size, moves its maximum more often. `scores` in the order of the walk.
+std::vector<int> ClimbsOf(const std::vector<double>& scores, double slack) {
+  const size_t n = scores.size();
+  std::vector<double> sorted = scores;
+  std::sort(sorted.begin(), sorted.end());
+  const auto rank = [&](double x) {
+    return static_cast<size_t>(std::lower_bound(sorted.begin(), sorted.end(), x) - sorted.begin());
+  };
+  // A Fenwick tree over ranks from the highest down: the largest climb among scores of at least a
+  // rank.
+  std::vector<int> tree(n + 1, 0), climbs(n, 0);
+  for (size_t j = n; j-- > 0;) {
+    int longest = 0;
+    for (size_t at = n - rank(scores[j] - slack); at > 0; at &= at - 1) {
+      longest = std::max(longest, tree[at]);
+    }
+    climbs[j] = longest;
+    for (size_t at = n - rank(scores[j]); at <= n; at += at & (~at + 1)) {
+      tree[at] = std::max(tree[at], longest + 1);
+    }
+  }
+  return climbs;
+}
+
+}  // namespace
+
+double Gamma(double roundings) { return Quotient(roundings * kUnit); }
+
+double Quotient(double x) { return x < 1 ? x / (1 - x) : std::numeric_limits<double>::infinity(); }
+
+bool StoresPrescaled(const NumericsProfile& profile, Dtype dtype) {
+  return profile.qk_scale_rounding >= FactsOf(dtype).unit_roundoff;
+}
+
+double Units(const NumericsProfile& profile, double products) {
+  return profile.accumulation_factor * products;
+}
+
+Dot DotOf(const double* x, const double* y, int size) {
+  Dot dot;
+  for (int t = 0; t < size; ++t) {
+    const double product = x[t] * y[t], magnitude = std::fabs(product);
+    dot.value += product;
+    dot.magnitude += magnitude;
+    dot.flushed += 2 * kFlush;
+    if (std::fabs(x[t]) < kFlush || std::fabs(y[t]) < kFlush) dot.flushed += magnitude;
+  }
+  return dot;
+}
+
+Scores ScoresOf(const Head& head, const NumericsProfile& profile, int i) {
+  const int dim = head.dim;
+  Scores scores;
+  scores.n = head.visible[static_cast<size_t>(i)];
+  const size_t n = static_cast<size_t>(scores.n);
+  scores.s.resize(n);
+  scores.magnitude.resize(n);
+  scores.error.resize(n);
+  scores.p.resize(n);
+  if (n == 0) return scores;
+  const DtypeFacts facts = FactsOf(head.dtype);
+  const double relative = Gamma(Units(profile, dim) + 2) + profile.qk_scale_rounding;
+  const double* q = head.q.data() + static_cast<size_t>(i) * static_cast<size_t>(dim);
+  for (size_t j = 0; j < n; ++j) {
+    const double* k = head.k.data() + j * static_cast<size_t>(dim);
+    const Dot dot = DotOf(q, k, dim);
+    scores.s[j] = head.scale * dot.value;
+    scores.magnitude[j] = head.scale * dot.magnitude;
+    scores.error[j] = relative * scores.magnitude[j] + head.scale * dot.flushed + kFlush;
+    if (StoresPrescaled(profile,
+                        head.dtype)) {  // pre-scaled operands may become subnormal in storage
+      for (int t = 0; t < dim; ++t) {
+        scores.error[j] += facts.eta * (std::fabs(q[t]) + std::fabs(k[t]) + facts.eta);
+      }
+    }
+    if (profile.score_rounding > 0) {
+      scores.error[j] += profile.score_rounding * (std::fabs(scores.s[j]) + scores.error[j]);
+      scores.error[j] += facts.eta;
+    }
+  }
+  scores.max = *std::max_element(scores.s.begin(), scores.s.end());
+  for (double s : scores.s) scores.sum += std::exp(s - scores.max);
+  scores.lse = scores.max + std::log(scores.sum);
+  for (size_t j = 0; j < n; ++j) scores.p[j] = std::exp(scores.s[j] - scores.max) / scores.sum;
+  return scores;
+}
+
+std::vector<double> RescalesOf(const Scores& scores, const NumericsProfile& profile) {
+  const size_t n = static_cast<size_t>(scores.n);
+  const double tile = std::max(1, profile.tile_keys);
+  const double cap = scores.n <= tile ? 1 : std::ceil(scores.n / tile) + 1;
+  std::vector<double> rescales(n, cap);
+  if (cap > 1) {
+    const double slack = 2 * *std::max_element(scores.error.begin(), scores.error.end());
+    const std::vector<double> backwards(scores.s.rbegin(), scores.s.rend());
+    const std::vector<int> up = ClimbsOf(scores.s, slack), down = ClimbsOf(backwards, slack);
+    for (size_t j = 0; j < n; ++j) {
+      rescales[j] = std::min(cap, static_cast<double>(std::max(up[j], down[n - 1 - j])));
+    }
+  }
+  for (double& r : rescales) r += profile.split;
+  return rescales;
+}
+
+std::vector<double> ExponentErrors(const Scores& scores, const std::vector<double>& rescales,
+                                   const NumericsProfile& profile) {
+  const double sigma = profile.split, n = scores.n;
+  std::vector<double> errors(scores.s.size());
+  for (size_t j = 0; j < errors.size(); ++j) {
+    const double s = scores.s[j];
+    errors[j] =
+        scores.error[j] + (1 + 4 * sigma) * kUnit * std::max(std::fabs(scores.max), std::fabs(s)) +
+        (5 + 3 * sigma) * kUnit * (scores.max - s) + (1 + rescales[j] + sigma) * profile.exp_error +
+        sigma * (8 + 4 * std::log(n)) * kUnit;
+  }
+  return errors;
+}
+
+std::string Require(const char* what, double value, double limit) {
+  if (value < limit) return {};
+  char text[120];
+  std::snprintf(text, sizeof text, "%s < %.3g", what, limit);
+  return text;
+}
+
+std::string DomainOf(const Head& head, const Scores& scores, const NumericsProfile& profile,
+                     double value_max) {
+  double magnitude_max = 0, error_max = 0;
+  for (size_t j = 0; j < scores.s.size(); ++j) {
+    magnitude_max = std::max(magnitude_max, scores.magnitude[j]);
+    const double shift = std::max(std::fabs(scores.max), std::fabs(scores.s[j]));
+    error_max = std::max(error_max, scores.error[j] + 5 * kUnit * shift);
+  }
+  std::string why = Require("max |q||k|, summed over d,", magnitude_max / head.scale, 3e38);
+  if (why.empty()) why = Require("1.5 max |scale q||k|, summed over d,", 1.5 * magnitude_max, 3e38);
+  if (why.empty() && profile.score_rounding > 0 && head.dtype == Dtype::f16) {
+    why = Require("max |q||k|, summed over d and stored in f16,",
+                  magnitude_max * std::max(1.0, 1 / head.scale), 65000);
+  }
+  if (why.empty()) {
+    why = Require("ln max|v| + ln(256 n) + 2 max exponent error",
+                  std::log(std::max(1.0, value_max)) + std::log(256.0 * scores.n) + 2 * error_max,
+                  std::log(3e38));
+  }
+  return why;
+}
+
+double HalfUlp(Dtype dtype, double x) {
+  const DtypeFacts facts = FactsOf(dtype);
+  return facts.unit_roundoff * x + facts.eta;
+}
+
+double WithReferenceError(double centre, double bound) {
+  bound += (std::fabs(centre) + bound) * 0x1p-45;
+  return bound >= 0 ? bound : std::numeric_limits<double>::infinity();  // NaN: nothing is known
+}
+
+}  // namespace padproof::reference

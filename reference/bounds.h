@@ -1,0 +1,70 @@
+// What forward and backward bounds share: the constants of fp32 arithmetic, and one row of scores
+// with the error that a correct kernel can make in each. Derivations: reference/README.md.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "reference/attention.h"
+
+namespace padproof::reference {
+
+inline constexpr double kUnit = 0x1p-24;    // u: unit roundoff of fp32
+inline constexpr double kFlush = 0x1p-126;  // f: a kernel may flush fp32 results below it to 0
+
+/// Higham's gamma: relative error of a product of `roundings` factors (1 + delta), |delta| <= u.
+double Gamma(double roundings);
+
+/// x / (1 - x), or infinity where that bounds nothing.
+double Quotient(double x);
+
+/// True when Q and K are scaled and stored again in their own type, not in fp32.
+bool StoresPrescaled(const NumericsProfile& profile, Dtype dtype);
+
+/// Roundings, in u, of a sum of `products` products, times the sum of their magnitudes.
+double Units(const NumericsProfile& profile, double products);
+
+/// A dot product in fp64 with what bounds its fp32 counterparts.
+struct Dot {
+  double value = 0;
+  double magnitude = 0;  // sum of |x y|
+  double flushed = 0;  // part of `magnitude` whose factors are subnormal in fp32, plus two f a term
+};
+Dot DotOf(const double* x, const double* y, int size);
+
+/// The scores of one query against its visible keys.
+struct Scores {
+  int n = 0;
+  std::vector<double> s;          // scale * q.k
+  std::vector<double> magnitude;  // A_j = scale * sum_t |q_t k_t|
+  std::vector<double> error;      // of the stored score: dot product, scaling, narrower storage
+  double max = 0;                 // m
+  double sum = 0;                 // l = sum_j exp(s_j - m)
+  double lse = 0;                 // m + ln l
+  std::vector<double> p;          // exp(s_j - lse)
+};
+Scores ScoresOf(const Head& head, const NumericsProfile& profile, int i);
+
+/// Most rescales by a factor other than 1 that each key's partial sums can go through.
+std::vector<double> RescalesOf(const Scores& scores, const NumericsProfile& profile);
+
+/// D_j: error of the exponent of each weight, relative to a shift common to the row.
+std::vector<double> ExponentErrors(const Scores& scores, const std::vector<double>& rescales,
+                                   const NumericsProfile& profile);
+
+/// "" or the inequality that this row violates: beyond it a correct kernel may overflow in fp32.
+/// `value_max` is the largest |v| of the visible keys.
+std::string DomainOf(const Head& head, const Scores& scores, const NumericsProfile& profile,
+                     double value_max);
+
+/// "" if value < limit, else "what < limit": without the value, so that reports can count reasons.
+std::string Require(const char* what, double value, double limit);
+
+/// Half an ulp, or more, of any stored number of magnitude up to `x`.
+double HalfUlp(Dtype dtype, double x);
+
+/// A bound plus what the fp64 reference itself may be off.
+double WithReferenceError(double centre, double bound);
+
+}  // namespace padproof::reference
