@@ -36,20 +36,14 @@ inline at::ScalarType ScalarTypeOf(Dtype dtype) {
   }
 }
 
-/// A view of [b, h, s, d] under its own strides: where results are copied to.
+/// A view of [b, h, s, d] under its own strides: no copy is made.
 inline at::Tensor View(const Tensor& t, Dtype dtype) {
   return at::from_blob(t.data, at::IntArrayRef(t.size, 4), at::IntArrayRef(t.stride, 4),
                        at::TensorOptions(ScalarTypeOf(dtype)));
 }
 
-/// An input, same strides, in memory that LibTorch aligned. The bits of an fp32 product depend on
-/// the alignment of its operands (MKL), which is the caller's and no property of attention.
-inline at::Tensor Aligned(const Tensor& t, Dtype dtype) { return View(t, dtype).clone(); }
-
-/// Copies a result out, -0 as +0. LibTorch promises numbers: a sum of nothing but zeros takes its
-/// sign from what the pads hold, since it multiplies them by 0.
 inline void Store(const at::Tensor& result, const Tensor& to, Dtype dtype) {
-  View(to, dtype).copy_(result.add(0));
+  View(to, dtype).copy_(result);
 }
 
 /// [b, 1, q, k] of bool: the slots hold a real query and a real key, and that query sees that key.
@@ -138,7 +132,7 @@ struct PublicDoor {
       const at::Tensor mask = AttentionMask(args);
       for (at::Tensor* leaf : {&q, &k, &v}) leaf->set_requires_grad(true);
       const auto gradients = torch::autograd::grad({Attend(args, q, k, v, mask)}, {q, k, v},
-                                                   {Aligned(args.d_o, args.dtype)});
+                                                   {View(args.d_o, args.dtype)});
       const at::NoGradGuard no_grad;
       Store(gradients[0], args.dq, args.dtype);
       Store(gradients[1], args.dk, args.dtype);
@@ -149,7 +143,7 @@ struct PublicDoor {
 
  private:
   static std::tuple<at::Tensor, at::Tensor, at::Tensor> Inputs(const AttentionArgs& args) {
-    return {Aligned(args.q, args.dtype), Aligned(args.k, args.dtype), Aligned(args.v, args.dtype)};
+    return {View(args.q, args.dtype), View(args.k, args.dtype), View(args.v, args.dtype)};
   }
   at::Tensor AttentionMask(const AttentionArgs& args) const {
     return form == MaskForm::boolean ? Keep(args) : Additive(Keep(args));

@@ -15,7 +15,6 @@ namespace padproof {
 namespace {
 
 using torch_sdpa::Additive;
-using torch_sdpa::Aligned;
 using torch_sdpa::Guarded;
 using torch_sdpa::Keep;
 using torch_sdpa::MaskForm;
@@ -39,25 +38,15 @@ constexpr Status kNoSlots{StatusCode::rejected,
 
 bool HasNoSlots(const AttentionArgs& args) { return args.seqlen_q == 0 || args.seqlen_k == 0; }
 
-// A row that sees no key has the LSE 0 here, log of a sum that is set to 1 lest it be 0, and -inf
-// in the rest of the world. Only that exact 0 is translated: any other value stays to be seen.
-at::Tensor ToNatural(const at::Tensor& lse, const at::Tensor& keep) {
-  const at::Tensor sees_nothing = keep.logical_not().all(-1);
-  return lse.masked_fill(sees_nothing.logical_and(lse.eq(0)),
-                         -std::numeric_limits<float>::infinity());
-}
-at::Tensor FromNatural(const at::Tensor& lse) { return lse.masked_fill(lse.isneginf(), 0); }
-
 Status ForwardOperator(const AttentionArgs& args) {
   if (HasNoSlots(args)) return kNoSlots;
   return Guarded([&]() -> Status {
     const at::NoGradGuard no_grad;
-    const at::Tensor keep = Keep(args);
     const auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
-        Aligned(args.q, args.dtype), Aligned(args.k, args.dtype), Aligned(args.v, args.dtype),
-        /*dropout_p=*/0.0, /*is_causal=*/false, Additive(keep), args.softmax_scale);
+        View(args.q, args.dtype), View(args.k, args.dtype), View(args.v, args.dtype),
+        /*dropout_p=*/0.0, /*is_causal=*/false, Additive(Keep(args)), args.softmax_scale);
     Store(out, args.o, args.dtype);
-    View(args.lse, Dtype::f32).squeeze(-1).copy_(ToNatural(lse, keep));
+    View(args.lse, Dtype::f32).squeeze(-1).copy_(lse);
     return kOk;
   });
 }
@@ -67,9 +56,9 @@ Status BackwardOperator(const AttentionArgs& args) {
   return Guarded([&]() -> Status {
     const at::NoGradGuard no_grad;
     const auto [dq, dk, dv] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-        Aligned(args.d_o, args.dtype), Aligned(args.q, args.dtype), Aligned(args.k, args.dtype),
-        Aligned(args.v, args.dtype), Aligned(args.o, args.dtype),
-        FromNatural(View(args.lse, Dtype::f32).squeeze(-1)), /*dropout_p=*/0.0,
+        View(args.d_o, args.dtype), View(args.q, args.dtype), View(args.k, args.dtype),
+        View(args.v, args.dtype), View(args.o, args.dtype), View(args.lse, Dtype::f32).squeeze(-1),
+        /*dropout_p=*/0.0,
         /*is_causal=*/false, Additive(Keep(args)), args.softmax_scale);
     Store(dq, args.dq, args.dtype);
     Store(dk, args.dk, args.dtype);
@@ -102,16 +91,20 @@ constexpr NumericsProfile kBfloatBackward{.p_rounding = 0x1p-8,
 
 constexpr KernelTraits TraitsOf(Set<Dtype> dtypes, const NumericsProfile& numerics,
                                 bool returns_lse) {
-  return {.dtypes = dtypes,
-          .layouts = Set<Layout>::All(),
-          .masks = Set<Mask>::All(),
-          .pad_sides = Set<PadSide>::All(),
-          .tile_q = 32,
-          .tile_k = 512,
-          .returns_lse = returns_lse ? 1 : 0,
-          // An empty row is zero by intent: pytorch/pytorch#133882.
-          .promises = {.pad_content = PadContent::finite_scores},
-          .numerics = numerics};
+  return {
+      .dtypes = dtypes,
+      .layouts = Set<Layout>::All(),
+      .masks = Set<Mask>::All(),
+      .pad_sides = Set<PadSide>::All(),
+      .tile_q = 32,
+      .tile_k = 512,
+      .returns_lse = returns_lse ? 1 : 0,
+      // An empty row is zero by intent: pytorch/pytorch#133882. Its LSE is the log of a sum that
+      // is set to 1 lest it be 0. Masked keys are multiplied by 0, so a zero takes their sign.
+      .promises = {.pad_content = PadContent::finite_scores,
+                   .empty_lse = EmptyLse::zero,
+                   .zero_sign = ZeroSign::any},
+      .numerics = numerics};
 }
 
 PADPROOF_KERNEL({.name = "torch_sdpa_flash.bool",

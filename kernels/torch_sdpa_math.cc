@@ -24,7 +24,8 @@ constexpr KernelTraits kTraits{
     .masks = Set<Mask>::All(),
     .pad_sides = Set<PadSide>::All(),
     // An empty row is zero by intent: pytorch/pytorch#131060, #133882.
-    .promises = {.pad_content = PadContent::finite_scores},
+    // Masked keys are multiplied by 0, so a result of nothing but zeros takes their sign.
+    .promises = {.pad_content = PadContent::finite_scores, .zero_sign = ZeroSign::any},
     .numerics =
         {// Two scalings by a rounded sqrt(scale): four roundings where the bound has two.
          .qk_scale_rounding = 3 * 0x1p-24,

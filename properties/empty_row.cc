@@ -42,7 +42,8 @@ bool IsEmpty(const Case& c, Operand op, int b, int row) {
 }
 
 double Expected(const KernelTraits& traits, Operand op) {
-  if (op == Operand::lse) return -INFINITY;
+  const bool zero_lse = traits.promises.empty_lse == EmptyLse::zero;
+  if (op == Operand::lse) return zero_lse ? 0.0 : -INFINITY;
   return traits.promises.empty_row == EmptyRow::nan && op == Operand::o ? NAN : 0.0;
 }
 

@@ -60,7 +60,8 @@ TEST(Registry, WeakerPromisesNameTheirSource) {
   for (const KernelInfo& kernel : *kernels) {
     const Promises& p = kernel.traits.promises;
     const bool weaker = p.pad_content != PadContent::any_bits || p.empty_row != EmptyRow::zero ||
-                        p.pad_outputs != PadOutputs::zero || p.determinism != Determinism::both;
+                        p.pad_outputs != PadOutputs::zero || p.determinism != Determinism::both ||
+                        p.empty_lse != EmptyLse::minus_infinity || p.zero_sign != ZeroSign::exact;
     EXPECT_EQ(weaker, !kernel.source.empty()) << kernel.id;
   }
 }

@@ -35,7 +35,8 @@ std::string MutantOf(const std::string& kernel_name) {
 std::string PromisesInWords(const KernelTraits& traits) {
   static constexpr std::array pads{"any bits", "finite values", "finite values with finite scores",
                                    "zeros"};
-  static constexpr std::array empty{"0 (LSE -inf)", "NaN", "unspecified"};
+  static constexpr std::array empty{"0", "NaN", "unspecified"};
+  static constexpr std::array empty_lse{"LSE -inf", "LSE 0"};
   static constexpr std::array outputs{"0", "written, unspecified", "untouched"};
   static constexpr std::array bitwise{"forward and backward", "forward only", "no"};
   const Promises& p = traits.promises;
@@ -43,10 +44,14 @@ std::string PromisesInWords(const KernelTraits& traits) {
   words += pads[static_cast<size_t>(p.pad_content)];
   words += "; empty row ";
   words += empty[static_cast<size_t>(p.empty_row)];
+  if (traits.returns_lse != 0) {
+    words += std::string(" with ") + empty_lse[static_cast<size_t>(p.empty_lse)];
+  }
   words += "; results at pads ";
   words += outputs[static_cast<size_t>(p.pad_outputs)];
   words += "; repeatable ";
   words += bitwise[static_cast<size_t>(p.determinism)];
+  if (p.zero_sign == ZeroSign::any) words += "; zeros of either sign";
   return words;
 }
 

@@ -22,6 +22,8 @@ json ToJsonValue(const KernelTraits& t) {
           {"empty_row", t.promises.empty_row},
           {"pad_outputs", t.promises.pad_outputs},
           {"determinism", t.promises.determinism},
+          {"empty_lse", t.promises.empty_lse},
+          {"zero_sign", t.promises.zero_sign},
           {"p_rounding", n.p_rounding},
           {"p_underflow", n.p_underflow},
           {"score_rounding", n.score_rounding},
@@ -48,6 +50,8 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("empty_row").get_to(t.promises.empty_row);
   j.at("pad_outputs").get_to(t.promises.pad_outputs);
   j.at("determinism").get_to(t.promises.determinism);
+  j.at("empty_lse").get_to(t.promises.empty_lse);
+  j.at("zero_sign").get_to(t.promises.zero_sign);
   NumericsProfile& n = t.numerics;
   j.at("p_rounding").get_to(n.p_rounding);
   j.at("p_underflow").get_to(n.p_underflow);

@@ -93,6 +93,12 @@ enum class PadOutputs : int32_t {
   untouched = 2,
 };
 
+/// LSE of a real query that sees no key, where O is 0.
+enum class EmptyLse : int32_t { minus_infinity = 0, zero = 1 };
+
+/// Whether pads may decide the sign of a zero result: 0 * pad is -0 or +0.
+enum class ZeroSign : int32_t { exact = 0, any = 1 };
+
 /// Whether repeating a call gives the same bits.
 enum class Determinism : int32_t { both = 0, forward_only = 1, none = 2 };
 
@@ -115,6 +121,8 @@ struct Promises {
   EmptyRow empty_row = EmptyRow::zero;
   PadOutputs pad_outputs = PadOutputs::zero;
   Determinism determinism = Determinism::both;
+  EmptyLse empty_lse = EmptyLse::minus_infinity;
+  ZeroSign zero_sign = ZeroSign::exact;
 };
 
 /// Capabilities and promises; plain data without pointers.

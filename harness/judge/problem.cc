@@ -25,22 +25,6 @@ bool IsInput(Operand op) {
   return op == Operand::q || op == Operand::k || op == Operand::v || op == Operand::d_o;
 }
 
-std::string CheckGuard(const std::vector<uint8_t>& storage, size_t bytes, const char* name) {
-  for (size_t at = 0; at < kGuardBytes; ++at) {
-    if (storage[at] != GuardByte(at)) {
-      return std::string(name) + ": byte " + std::to_string(kGuardBytes - at) +
-             " before its start was overwritten";
-    }
-  }
-  for (size_t at = 0; at < kGuardBytes; ++at) {
-    if (storage[kGuardBytes + bytes + at] != GuardByte(at)) {
-      return std::string(name) + ": byte " + std::to_string(at + 1) +
-             " past its end was overwritten";
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 Problem::Problem(const Case& c, Prefill prefill) : case_(c), prefill_(prefill) {
@@ -214,15 +198,28 @@ void* Problem::PrepareWorkspace(size_t bytes) {
   return workspace_.storage.data() + kGuardBytes;
 }
 
+std::string Problem::CheckGuard(const Buffer& buffer, const char* name) {
+  const Bytes64& storage = buffer.storage;
+  for (size_t at = 0; at < kGuardBytes && !storage.empty(); ++at) {
+    if (storage[at] != GuardByte(at)) {
+      return std::string(name) + ": byte " + std::to_string(kGuardBytes - at) +
+             " before its start was overwritten";
+    }
+    if (storage[kGuardBytes + buffer.bytes + at] != GuardByte(at)) {
+      return std::string(name) + ": byte " + std::to_string(at + 1) +
+             " past its end was overwritten";
+    }
+  }
+  return {};
+}
+
 std::string Problem::BrokenGuard() const {
   for (int o = 0; o < kOperands; ++o) {
-    const Buffer& buffer = buffers_[static_cast<size_t>(o)];
-    if (buffer.storage.empty()) continue;
-    std::string broken = CheckGuard(buffer.storage, buffer.bytes, NameOf(static_cast<Operand>(o)));
+    std::string broken =
+        CheckGuard(buffers_[static_cast<size_t>(o)], NameOf(static_cast<Operand>(o)));
     if (!broken.empty()) return broken;
   }
-  if (workspace_.storage.empty()) return {};
-  return CheckGuard(workspace_.storage, workspace_.bytes, "workspace");
+  return CheckGuard(workspace_, "workspace");
 }
 
 std::vector<uint8_t> Problem::Bytes(Operand op) const {

@@ -4,7 +4,7 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -61,11 +61,28 @@ class Problem {
   const std::array<std::vector<int32_t>, 4>& lengths() const { return lengths_; }
 
  private:
+  // Data starts at a multiple of 64 bytes, as from any device or tensor allocator: libraries choose
+  // their arithmetic by alignment, and the bits of two launches are compared.
+  template <class T>
+  struct AlignedAllocator {
+    using value_type = T;
+    AlignedAllocator() = default;
+    template <class U>
+    explicit AlignedAllocator(const AlignedAllocator<U>&) {}
+    T* allocate(size_t n) {
+      return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64}));
+    }
+    void deallocate(T* p, size_t) { ::operator delete(p, std::align_val_t{64}); }
+    bool operator==(const AlignedAllocator&) const { return true; }
+  };
+  using Bytes64 = std::vector<uint8_t, AlignedAllocator<uint8_t>>;
+
   struct Buffer {
-    std::vector<uint8_t> storage;  // guard, data, guard
+    Bytes64 storage;  // guard, data, guard
     size_t bytes = 0;
   };
   static void Allocate(Buffer& buffer, size_t bytes);
+  static std::string CheckGuard(const Buffer& buffer, const char* name);
   uint8_t* Data(Operand op);
   const uint8_t* Data(Operand op) const;
   size_t Offset(Operand op, int b, int h, int slot, int d) const;

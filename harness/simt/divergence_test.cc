@@ -255,7 +255,8 @@ TEST_F(SimtDeath, DifferentBarriers) {
 
 TEST_F(SimtDeath, BarrierAgainstWarpOperation) {
   ExpectReport([] { simt::launch(BarrierAgainstWarpOperation, 1, 32, 0, nullptr); },
-               "deadlock: .*\n  at .*divergence_test.cc:.*\n.*\n"
+               "deadlock: .*\n  at .*divergence_test.cc:.*\n"
+               "  in block \\(0,0,0\\) of grid \\(1,1,1\\), schedule [a-z]+ seed 1\n"
                "  threads 0-15: waits at the __syncthreads of .*divergence_test.cc:.*\n"
                "  threads 16-31: waits at the warp operation of .*divergence_test.cc:.* "
                "with mask 0xffffffff\n$");
@@ -263,7 +264,8 @@ TEST_F(SimtDeath, BarrierAgainstWarpOperation) {
 
 TEST_F(SimtDeath, CallerNotInMask) {
   ExpectReport([] { simt::launch(CallerNotInMask, 1, 32, 0, nullptr); },
-               "calling lane is not named in the mask");
+               "calling lane is not named in the mask(.*\n)*"
+               "  threads [0-9]+: calls the warp operation of .* with mask 0x00000008\n");
 }
 
 TEST_F(SimtDeath, DifferentMasks) {
@@ -320,14 +322,13 @@ __global__ void TooMuchShared(char* out) {
 }
 
 // The result is used after the call, so that no compiler makes a loop of it.
-__global__ void RecurseForever(volatile int* depth);
-int Recurse(volatile int* depth) {
+int Recurse(volatile int* depth, int limit) {
   volatile char frame[512];
   frame[*depth % 512] = 1;
   *depth = *depth + 1;
-  return *depth < 0 ? 0 : Recurse(depth) + frame[0];
+  return *depth == limit ? 0 : Recurse(depth, limit) + frame[0];
 }
-__global__ void RecurseForever(volatile int* depth) { *depth = Recurse(depth); }
+__global__ void RecurseOnce(volatile int* depth, int limit) { *depth = Recurse(depth, limit); }
 
 #if defined(__SANITIZE_ADDRESS__)
 #define PADPROOF_TEST_ASAN 1
@@ -340,13 +341,15 @@ __global__ void RecurseForever(volatile int* depth) { *depth = Recurse(depth); }
 #if defined(PADPROOF_TEST_ASAN)
 TEST_F(SimtDeath, AddressSanitizerSeesSharedMemory) {
   EXPECT_DEATH(simt::launch(WritePastMacroArray, 2, 1, 0, nullptr, 10),
-               "heap-buffer-overflow.*\n(.*\n)*.*WritePastMacroArray.*divergence_test.cc");
+               "in block \\(0,0,0\\) of grid \\(2,1,1\\), thread "
+               "(.*\n)*.*heap-buffer-overflow.*\n(.*\n)*.*WritePastMacroArray.*divergence_test.cc");
   EXPECT_DEATH(simt::launch(WritePastDynamic, 2, 1, 40, nullptr, 10),
-               "heap-buffer-overflow.*\n(.*\n)*.*WritePastDynamic.*divergence_test.cc");
+               "in block \\(0,0,0\\) of grid \\(2,1,1\\), thread "
+               "(.*\n)*.*heap-buffer-overflow.*\n(.*\n)*.*WritePastDynamic.*divergence_test.cc");
 }
 TEST_F(SimtDeath, AddressSanitizerSeesStackOverflow) {
   int depth = 0;
-  EXPECT_DEATH(simt::launch(RecurseForever, 1, 1, 0, nullptr, &depth), "stack-overflow");
+  EXPECT_DEATH(simt::launch(RecurseOnce, 1, 1, 0, nullptr, &depth, 1 << 30), "stack-overflow");
 }
 #else
 TEST_F(SimtDeath, AWritePastASharedArrayIsReportedWhenTheBlockEnds) {
@@ -360,7 +363,8 @@ TEST_F(SimtDeath, AWritePastASharedArrayIsReportedWhenTheBlockEnds) {
 }
 TEST_F(SimtDeath, StackOverflowHitsTheGuard) {
   int depth = 0;
-  EXPECT_EXIT(simt::launch(RecurseForever, 1, 1, 0, nullptr, &depth),
+  constexpr int kDeep = 190;  // about 100 KiB: past the stack, not past the guard
+  EXPECT_EXIT(simt::launch(RecurseOnce, 1, 1, 0, nullptr, &depth, kDeep),
               testing::KilledBySignal(SIGSEGV), "");
 }
 #endif

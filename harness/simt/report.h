@@ -37,9 +37,11 @@ std::string TextOfBlock() {
               c.block_idx.z, c.grid_dim.x, c.grid_dim.y, c.grid_dim.z);
 }
 
+/// Without the thread if none runs:
 /// "  in block (1,0,0) of grid (2,1,1), thread (5,0,0) of block (64,1,1), schedule random seed 7"
 std::string TextOfCurrent() {
   const Current& c = current;
+  if (state.running == kNobody) return TextOfBlock() + TextOfSchedule() + "\n";
   return TextOfBlock() +
          Text("thread (%u,%u,%u) of block (%u,%u,%u), ", c.thread_idx.x, c.thread_idx.y,
               c.thread_idx.z, c.block_dim.x, c.block_dim.y, c.block_dim.z) +
@@ -51,12 +53,14 @@ std::string ActivityOf(unsigned i) {
   const Warp& warp = state.warps[i / kLanes];
   const Thread& thread = state.thread[i];
   if ((warp.live & BitOf(i)) == 0) return "left the kernel";
-  if (i == state.running) return "runs";
+  const bool in_operation = (warp.in_operation & BitOf(i)) != 0;
+  if (i == state.running && !in_operation) return "runs";
   if ((warp.at_barrier & BitOf(i)) != 0) {
     return "waits at the __syncthreads of " + TextOf(thread.where);
   }
-  if ((warp.in_operation & BitOf(i)) != 0) {
-    return "waits at the warp operation of " + TextOf(thread.where) +
+  if (in_operation) {
+    return (i == state.running ? "calls" : "waits at") +
+           (" the warp operation of " + TextOf(thread.where)) +
            Text(" with mask 0x%08x", thread.mask);
   }
   return "can run";

@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdio>
 #include <cstring>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "harness/base/random.h"
@@ -329,8 +331,9 @@ Statistics& CurrentStatistics() { return state.statistics; }
 }  // namespace padproof::simt
 
 #if defined(SIMT_ASAN)
-/// Called by AddressSanitizer before it prints a report.
-extern "C" __attribute__((weak)) void __asan_on_error() {
+/// AddressSanitizer calls this before a report. Its own empty definition is weak, so this one is
+/// not; visible, because g++ has AddressSanitizer in a shared library.
+extern "C" __attribute__((visibility("default"))) void __asan_on_error() {
   if (padproof::simt::current.lane == nullptr) return;
   const std::string text =
       "padproof simt: error inside a kernel\n" + padproof::simt::TextOfCurrent();

@@ -41,6 +41,17 @@ std::optional<Verdict> Launch(const KernelRow& kernel, Problem& problem, bool ba
   return Verdict::Fails(failure);
 }
 
+/// The convention of rows that store LSE = 0 for a query that sees no key.
+void StoreZeroLse(Problem& problem) {
+  const Case& c = problem.c();
+  for (int b = 0; b < c.batch(); ++b) {
+    for (int i = 0; i < problem.RealRows(Operand::lse, b); ++i) {
+      if (VisibleKeys(c, b, i) > 0) continue;
+      for (int h = 0; h < c.heads; ++h) problem.SetReal(Operand::lse, {b, h, i, 0}, 0);
+    }
+  }
+}
+
 /// The pads of O and LSE while a backward reads them: filled on construction, put back after.
 class StoredPads {
  public:
@@ -128,6 +139,7 @@ std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem, Fill store
     if (auto verdict = Launch(kernel, problem, false)) return verdict;
   } else {
     reference::StoreForward(problem);
+    if (kernel.traits.promises.empty_lse == EmptyLse::zero) StoreZeroLse(problem);
     problem.FillPads(Operand::o, stored_pads);
     problem.FillPads(Operand::lse, stored_pads);
   }
@@ -155,6 +167,8 @@ std::vector<Operand> Outputs(const KernelRow& kernel, const Case& c) {
 }
 
 bool IsPromised(const KernelTraits& traits, const Case& c, Operand op, int b, int i) {
+  const bool other_lse = traits.promises.empty_lse != EmptyLse::minus_infinity;
+  if (op == Operand::lse && other_lse && VisibleKeys(c, b, i) == 0) return false;
   if (traits.promises.empty_row == EmptyRow::zero) return true;
   if (HasQueryRows(op)) return VisibleKeys(c, b, i) > 0;
   for (int query = 0; query < c.lens_q[static_cast<size_t>(b)]; ++query) {
@@ -193,11 +207,13 @@ std::string Extent(int64_t count, int64_t total) {
   return std::to_string(count) + " of " + std::to_string(total) + " elements";
 }
 
-bool SameBits(Dtype dtype, uint32_t a, uint32_t b) {
+bool SameBits(Dtype dtype, uint32_t a, uint32_t b, ZeroSign zero_sign) {
+  if (zero_sign == ZeroSign::any && IsZero(dtype, a) && IsZero(dtype, b)) return true;
   return a == b || (IsNan(dtype, a) && IsNan(dtype, b));
 }
 
-std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operand op) {
+std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operand op,
+                                   ZeroSign zero_sign) {
   const Problem &x = expected.problem, &y = got.problem;
   const Case& c = x.c();
   PADPROOF_CHECK(c.lens_q == y.c().lens_q && c.lens_k == y.c().lens_k);
@@ -210,7 +226,7 @@ std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operan
         for (int d = 0; d < x.Columns(op); ++d) {
           const uint32_t p = x.Bits(op, b, h, x.Slot(op, b, i), d);
           const uint32_t q = y.Bits(op, b, h, y.Slot(op, b, i), d);
-          first.Add(SameBits(dtype, p, q), [&] {
+          first.Add(SameBits(dtype, p, q, zero_sign), [&] {
             return Mismatch(op, dtype, expected, got, p, q, Where(op, {b, h, i, d}));
           });
         }
@@ -222,7 +238,8 @@ std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operan
 
 std::optional<Failure> CompareReal(const KernelRow& kernel, const Side& expected, const Side& got) {
   for (Operand op : Outputs(kernel, expected.problem.c())) {
-    if (auto failure = CompareReal(expected, got, op)) return failure;
+    const ZeroSign zero_sign = kernel.traits.promises.zero_sign;
+    if (auto failure = CompareReal(expected, got, op, zero_sign)) return failure;
   }
   return std::nullopt;
 }

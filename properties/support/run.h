@@ -60,16 +60,17 @@ struct Side {
   std::string label;
 };
 
-/// Bitwise equality, all NaNs being one value.
-bool SameBits(Dtype dtype, uint32_t a, uint32_t b);
+/// Bitwise equality, all NaNs being one value; with ZeroSign::any -0 and +0 are one value too.
+bool SameBits(Dtype dtype, uint32_t a, uint32_t b, ZeroSign zero_sign = ZeroSign::exact);
 
 /// Real tokens of one output, bit for bit (all NaNs being one value). The two problems may differ
 /// in pads and layout, not in lengths, heads and dim. `expected` is the first side, `got` the
 /// second; the failure names the first mismatch; it is of kind `nan` when only the second side is
 /// NaN.
-std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operand op);
+std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operand op,
+                                   ZeroSign zero_sign = ZeroSign::exact);
 
-/// The same over all outputs of the run, the first that differs.
+/// The same over all outputs of the run, the first that differs; zeros as the row promises them.
 std::optional<Failure> CompareReal(const KernelRow& kernel, const Side& expected, const Side& got);
 
 /// The same over padded slots; the problems must be of the same shape.
