@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <stdexcept>
 #include <vector>
 
@@ -47,8 +48,8 @@ Status Throw(const AttentionArgs& args) {
 }
 Status EatMemory(const AttentionArgs& args) {
   if (Provoked(args)) {
-    std::vector<std::vector<char>> eaten;
-    for (;;) eaten.emplace_back(size_t{1} << 33);
+    std::vector<std::unique_ptr<char[]>> eaten;
+    for (;;) eaten.emplace_back(new char[size_t{1} << 32]);  // never touched: address space only
   }
   return Zeros(args);
 }
