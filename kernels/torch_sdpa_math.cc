@@ -1,7 +1,10 @@
 // LibTorch's scaled_dot_product_attention on the math backend: Q and K scaled by sqrt(scale), one
 // matrix product, the mask added, a safe softmax, another product; 16-bit inputs are widened to
-// fp32 first. Two rows, by the form of the mask; the public door adds -inf where a bool mask says
+// fp32 first. Rows by the form of the mask; the public door adds -inf where a bool mask says
 // False, so their promises are the same.
+//
+// f16 has rows of its own: with an empty K and V its output is memory that nobody wrote
+// (LibTorch 2.13, q of [2, 1, 33, 65]; f32 and bf16 give zeros), so nothing is promised there.
 
 #include "kernels/torch_common.h"
 
@@ -18,20 +21,25 @@ constexpr const char* kSource =
     "pytorch/pytorch#101967: a NaN in a masked key or value reaches the output, since the mask is "
     "added to the score and its zero weight multiplied";
 
-constexpr KernelTraits kTraits{
-    .dtypes = Set<Dtype>::All(),
-    .layouts = Set<Layout>::All(),
-    .masks = Set<Mask>::All(),
-    .pad_sides = Set<PadSide>::All(),
-    // An empty row is zero by intent: pytorch/pytorch#131060, #133882.
-    // Masked keys are multiplied by 0, so a result of nothing but zeros takes their sign.
-    .promises = {.pad_content = PadContent::finite_scores, .zero_sign = ZeroSign::any},
-    .numerics =
-        {// Two scalings by a rounded sqrt(scale): four roundings where the bound has two.
-         .qk_scale_rounding = 3 * 0x1p-24,
-         .exp_error = 41 * 0x1p-24,  // exp_u20: 20 ulp
-         .tile_keys = 1 << 20},      // softmax in one piece: no rescale
-};
+constexpr KernelTraits TraitsOf(Set<Dtype> dtypes, int32_t seqlen_k_min) {
+  return {
+      .dtypes = dtypes,
+      .layouts = Set<Layout>::All(),
+      .masks = Set<Mask>::All(),
+      .pad_sides = Set<PadSide>::All(),
+      .seqlen_k_min = seqlen_k_min,
+      // An empty row is zero by intent: pytorch/pytorch#131060, #133882.
+      // Masked keys are multiplied by 0, so a result of nothing but zeros takes their sign.
+      .promises = {.pad_content = PadContent::finite_scores, .zero_sign = ZeroSign::any},
+      .numerics =
+          {// Two scalings by a rounded sqrt(scale): four roundings where the bound has two.
+           .qk_scale_rounding = 3 * 0x1p-24,
+           .exp_error = 41 * 0x1p-24,  // exp_u20: 20 ulp
+           .tile_keys = 1 << 20},      // softmax in one piece: no rescale
+  };
+}
+
+constexpr KernelTraits kTraits = TraitsOf(SetOf(Dtype::f32, Dtype::bf16), 0);
 
 Status ForwardBool(const AttentionArgs& args) { return kBool.Forward(args); }
 Status BackwardBool(const AttentionArgs& args) { return kBool.Backward(args); }
@@ -54,6 +62,28 @@ PADPROOF_KERNEL({.name = "torch_sdpa_math.additive",
                  .summary = "LibTorch SDPA, math backend, additive mask (0 or -inf)",
                  .source = kSource,
                  .traits = kTraits,
+                 .forward = ForwardAdditive,
+                 .backward = BackwardAdditive,
+                 .workspace_bytes = nullptr});
+
+constexpr KernelTraits kTraitsF16 = TraitsOf(SetOf(Dtype::f16), 1);
+
+PADPROOF_KERNEL({.name = "torch_sdpa_math.bool_f16",
+                 .backend = "cpu",
+                 .file = "kernels/torch_sdpa_math.cc",
+                 .summary = "LibTorch SDPA, math backend, bool mask (True keeps), f16",
+                 .source = kSource,
+                 .traits = kTraitsF16,
+                 .forward = ForwardBool,
+                 .backward = BackwardBool,
+                 .workspace_bytes = nullptr});
+
+PADPROOF_KERNEL({.name = "torch_sdpa_math.additive_f16",
+                 .backend = "cpu",
+                 .file = "kernels/torch_sdpa_math.cc",
+                 .summary = "LibTorch SDPA, math backend, additive mask (0 or -inf), f16",
+                 .source = kSource,
+                 .traits = kTraitsF16,
                  .forward = ForwardAdditive,
                  .backward = BackwardAdditive,
                  .workspace_bytes = nullptr});

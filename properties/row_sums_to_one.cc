@@ -93,7 +93,7 @@ Failure Broken(const ProbedRow& row, int d, const char* probe, std::string expec
   failure.region = "out";
   failure.where = Where(Operand::o, {row.b, row.h, row.i, d});
   failure.expected = std::string(probe) + ": " + std::move(expected);
-  failure.got = Numbers(got, 1).first;
+  failure.got = "kernel: " + Numbers(got, 1).first;
   return failure;
 }
 

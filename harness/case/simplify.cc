@@ -201,6 +201,31 @@ void AddSorted(const Case& c, Candidates& out) {
   out.Add(sorted);
 }
 
+/// A smaller shape told with other values: drawn numbers may need a long row or a wide head to show
+/// what `increasing` shows in the first key of a second tile. The last resort, since it changes two
+/// fields at once.
+void AddRetold(const Case& c, Candidates& out) {
+  for (Values values : {Values::increasing, Values::large}) {
+    Case retold = c;
+    retold.values = values;
+    retold.seed = 0;
+    for (int dim : {1, 2}) {
+      Case narrow = retold;
+      narrow.dim = dim;
+      if (dim < c.dim) out.Add(narrow);
+    }
+    for (size_t b = 0; b < c.lens_k.size(); ++b) {
+      for (int len : SimplerLens(c.lens_k[b])) {
+        Case shorter = retold;
+        shorter.lens_k[b] = len;
+        out.Add(shorter);
+        shorter.dim = 1;
+        out.Add(shorter);
+      }
+    }
+  }
+}
+
 /// Seeds are unrelated to each other, so there is no way down but short ones.
 template <class T>
 std::vector<T> Seeds(T seed) {
@@ -263,6 +288,7 @@ std::vector<Case> Simplify(const Case& c) {
                                   Fill::huge, Fill::inf});
   out.Set(&Case::seed, Seeds(c.seed));
   AddSorted(c, out);
+  AddRetold(c, out);
   return out.Take();
 }
 

@@ -15,6 +15,7 @@ json ToJsonValue(const KernelTraits& t) {
           {"pad_sides", t.pad_sides.bits},
           {"dim_max", t.dim_max},
           {"dim_multiple", t.dim_multiple},
+          {"seqlen_k_min", t.seqlen_k_min},
           {"tile_q", t.tile_q},
           {"tile_k", t.tile_k},
           {"returns_lse", t.returns_lse},
@@ -43,6 +44,7 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("pad_sides").get_to(t.pad_sides.bits);
   j.at("dim_max").get_to(t.dim_max);
   j.at("dim_multiple").get_to(t.dim_multiple);
+  j.at("seqlen_k_min").get_to(t.seqlen_k_min);
   j.at("tile_q").get_to(t.tile_q);
   j.at("tile_k").get_to(t.tile_k);
   j.at("returns_lse").get_to(t.returns_lse);

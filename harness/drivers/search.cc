@@ -19,7 +19,7 @@ constexpr double kHangShrinkSeconds = 1.0;
 std::string FileText(const Finding& f) {
   std::string text = "# " + f.entry.law + " / " + f.entry.kernel + ": " + f.failure.kind;
   if (!f.failure.where.empty()) text += " at " + f.failure.where;
-  text += "\n# expected " + f.failure.expected + ", got " + f.failure.got + "\n";
+  text += "\n# " + f.failure.expected + "; " + f.failure.got + "\n";
   return text + Print(f.entry) + "\n";
 }
 

@@ -133,6 +133,7 @@ struct KernelTraits {
   Set<PadSide> pad_sides = SetOf(PadSide::right);
   int32_t dim_max = 256;
   int32_t dim_multiple = 1;  // head dims must be multiples of it
+  int32_t seqlen_k_min = 0;  // fewest key slots it takes; 1: no empty K and V
   int32_t tile_q = 16;       // tile sizes: the generator crowds lengths around their multiples
   int32_t tile_k = 16;
   int32_t returns_lse = 0;  // 1: forward writes natural-log LSE

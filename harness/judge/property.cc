@@ -48,6 +48,7 @@ std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_b
   if (c.dim > traits.dim_max || c.dim % traits.dim_multiple != 0) {
     return lacks("dim", std::to_string(c.dim));
   }
+  if (c.seqlen_k() < traits.seqlen_k_min) return "the kernel does not take empty K and V";
   if (c.backward && !has_backward) return "the kernel has no backward";
   if (!c.backward && !has_forward) return "the kernel has only a backward: say backward=true";
   return {};

@@ -38,8 +38,8 @@ void WithinBound::Add(Operand op, const Index& at, uint32_t bits, Dtype dtype,
     failure.kind = std::isnan(got) ? kind::kNan : kind::kValue;
     failure.region = NameOf(op);
     failure.where = Where(op, at);
-    failure.expected = centre + " +- " + Number(judged.radius);
-    failure.got = spelled;
+    failure.expected = "oracle: " + centre + " +- " + Number(judged.radius);
+    failure.got = "kernel: " + spelled;
     return failure;
   });
 }
