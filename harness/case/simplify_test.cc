@@ -1,0 +1,117 @@
+// What a shrunk case looks like: for each way of failing, the case that a person would have
+// written.
+
+#include "harness/case/simplify.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <string>
+
+#include "harness/case/generate.h"
+
+namespace padproof {
+namespace {
+
+using Fails = std::function<bool(const Case&)>;
+
+struct Descent {
+  std::string line;
+  int calls = 0;
+};
+
+// Greedy: the first candidate that still fails becomes the case.
+Descent Descend(Case c, const Fails& fails) {
+  Descent result;
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (const Case& candidate : Simplify(c)) {
+      ++result.calls;
+      if (!fails(candidate)) continue;
+      c = candidate;
+      moved = true;
+      break;
+    }
+  }
+  result.line = Print(c);
+  return result;
+}
+
+// From several large cases that fail, every descent ends at `line`.
+void ExpectMinimal(const Fails& fails, const std::string& line) {
+  Random random(11);
+  int started = 0;
+  for (int n = 0; n < 4000 && started < 25; ++n) {
+    const Case c = Generate({}, random, 100);
+    if (!fails(c)) continue;
+    ++started;
+    const Descent descent = Descend(c, fails);
+    EXPECT_EQ(descent.line, line) << "from " << Print(c);
+    EXPECT_LE(descent.calls, 300) << "from " << Print(c);
+  }
+  EXPECT_GE(started, 5) << "the generator hardly draws cases for " << line;
+}
+
+bool AnyK(const Case& c, const std::function<bool(int)>& test) {
+  return std::any_of(c.lens_k.begin(), c.lens_k.end(), test);
+}
+
+TEST(Simplify, EveryCandidateIsValidSimplerAndDifferent) {
+  Random random(3);
+  for (int n = 0; n < 300; ++n) {
+    const Case c = Generate({}, random, n % 101);
+    for (const Case& candidate : Simplify(c)) {
+      EXPECT_EQ(Validate(candidate), "");
+      EXPECT_LT(ComplexityOf(candidate), ComplexityOf(c)) << Print(candidate);
+    }
+  }
+}
+
+TEST(Simplify, AlwaysFailingEndsAtTheSmallestCase) {
+  ExpectMinimal([](const Case&) { return true; }, "lens_q=1 lens_k=1 dim=1");
+}
+
+TEST(Simplify, FindsTheCaseAPersonWouldWrite) {
+  ExpectMinimal([](const Case& c) { return AnyK(c, [](int n) { return n > 16; }); },
+                "lens_q=1 lens_k=17 dim=1");
+  ExpectMinimal([](const Case& c) { return AnyK(c, [](int n) { return n == 0; }); },
+                "lens_q=1 lens_k=0 dim=1");
+  ExpectMinimal([](const Case& c) { return AnyK(c, [](int n) { return n % 16 != 0; }); },
+                "lens_q=1 lens_k=1 dim=1");
+  ExpectMinimal([](const Case& c) { return HasPads(c) && !IsFinite(c.fill); },
+                "lens_q=1 lens_k=1 pad_k=1 dim=1 fill=nan");
+  ExpectMinimal([](const Case& c) { return c.pad_k > 0 && c.fill == Fill::hot; },
+                "lens_q=1 lens_k=1 pad_k=1 dim=1 fill=hot");
+  ExpectMinimal([](const Case& c) { return c.backward && c.dtype == Dtype::bf16; },
+                "lens_q=1 lens_k=1 dim=1 dtype=bf16 backward=true");
+  ExpectMinimal([](const Case& c) { return c.heads > 1 && c.layout == Layout::bshd; },
+                "lens_q=1 lens_k=1 heads=2 dim=1 layout=bshd");
+  ExpectMinimal([](const Case& c) { return c.schedule.order != Order::forward; },
+                "lens_q=1 lens_k=1 dim=1 schedule=reverse");
+}
+
+TEST(Simplify, KeepsTwoSequencesOnlyWhenTheyMatter) {
+  ExpectMinimal(
+      [](const Case& c) {
+        return c.lens_k.size() > 1 && AnyK(c, [&](int n) { return n != c.lens_k[0]; });
+      },
+      "lens_q=1,1 lens_k=1,0 dim=1");
+}
+
+TEST(Simplify, KeepsTheMaskOnlyWhenItMatters) {
+  ExpectMinimal(
+      [](const Case& c) { return c.mask == Mask::causal_br && c.lens_q[0] > c.lens_k[0]; },
+      "lens_q=1 lens_k=0 dim=1 mask=causal:br");
+}
+
+TEST(Simplify, RetellsALongRowWithIncreasingValues) {
+  const auto fails = [](const Case& c) {
+    return c.lens_k[0] > (c.values == Values::increasing ? 16 : 28);
+  };
+  EXPECT_EQ(Descend(*Parse("lens_q=3 lens_k=61 dim=4 seed=9"), fails).line,
+            "lens_q=1 lens_k=17 dim=1 values=increasing");
+}
+
+}  // namespace
+}  // namespace padproof

@@ -1,0 +1,135 @@
+// A whole run: misbehaving kernels do not stop it, failures are on disk before they are shown, and
+// a killed parent loses none.
+
+#include "harness/drivers/run.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "harness/drivers/corpus.h"
+#include "harness/drivers/paths.h"
+
+extern char** environ;
+
+namespace padproof {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string FreshFolder() {
+  std::string name = (fs::temp_directory_path() / "padproof-run-XXXXXX").string();
+  return mkdtemp(name.data());
+}
+
+// `padproof arguments...` with its output in `file`; does not wait.
+pid_t Start(std::vector<std::string> arguments, const std::string& file) {
+  arguments.insert(arguments.begin(), WorkerProgram());
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 1, file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  pid_t pid = -1;
+  EXPECT_EQ(posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ), 0);
+  posix_spawn_file_actions_destroy(&actions);
+  return pid;
+}
+
+int ExitCode(pid_t pid) {
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+std::string Read(const std::string& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+class RunTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = FreshFolder();
+    setenv("PADPROOF_PLUGINS", (ExecutableDirectory() + "/tests/misbehaving.so").c_str(), 1);
+  }
+  void TearDown() override {
+    unsetenv("PADPROOF_PLUGINS");
+    fs::remove_all(folder_);
+  }
+  std::vector<std::string> Check(std::vector<std::string> more) const {
+    std::vector<std::string> arguments{"check", "--law", "guards_intact", "--corpora", folder_};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  std::string folder_;
+};
+
+TEST_F(RunTest, DeathsDoNotStopTheOthers) {
+  const std::string log = folder_ + "/log";
+  const std::string kernels =
+      "misbehaving.segfault,misbehaving.exit,misbehaving.hang,misbehaving.shout";
+  const pid_t run =
+      Start(Check({"--kernel", kernels, "--cases", "40", "--deadline", "0.3", "--jobs", "2"}), log);
+  EXPECT_EQ(ExitCode(run), 1);
+  const std::string text = Read(log);
+  for (const char* expected : {"killed by SIGSEGV", "exit code 0", "no answer within",
+                               "lens_q=1 lens_k=3 dim=1", "3 cell(s) failed"}) {
+    EXPECT_NE(text.find(expected), std::string::npos) << expected << " in\n" << text;
+  }
+  EXPECT_EQ(CorpusFiles(folder_).size(), 3u);
+}
+
+TEST_F(RunTest, AKilledParentLosesNoFailureThatWasPrinted) {
+  const std::string log = folder_ + "/log";
+  // The hang keeps the run busy while the crash has long been found.
+  const pid_t run =
+      Start(Check({"--kernel", "misbehaving.segfault,misbehaving.hang", "--deadline", "30"}), log);
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (Read(log).find("saved ") == std::string::npos &&
+         std::chrono::steady_clock::now() < patience) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  kill(run, SIGKILL);
+  EXPECT_EQ(ExitCode(run), -1);
+  const std::string text = Read(log);
+  ASSERT_NE(text.find("saved "), std::string::npos) << text;
+  const auto files = CorpusFiles(folder_);
+  ASSERT_EQ(files.size(), 1u);
+  const auto entries = ReadCorpusFile(files[0]);
+  ASSERT_TRUE(entries) << entries.error().message;
+  EXPECT_EQ(entries->front().kernel, "misbehaving.segfault@cpu");
+}
+
+TEST_F(RunTest, BadInputIsOneLineAndExitCodeTwo) {
+  const std::vector<std::vector<std::string>> bad{
+      {"check", "--kernel", "no_such_kernel"},
+      {"check", "--law", "no_such_law"},
+      {"check", "--cases", "-1"},
+      {"replay", "nonsense"},
+      {"replay", "guards_intact misbehaving.shout@cpu lens_q=1 lens_k=x dim=1"},
+      {"replay", folder_},
+      {"replay", folder_ + "/missing.case"},
+      {"no_such_command"},
+      {}};
+  for (const auto& arguments : bad) {
+    const std::string log = folder_ + "/log";
+    EXPECT_EQ(ExitCode(Start(arguments, log)), 2) << Read(log);
+    EXPECT_FALSE(Read(log).empty());
+  }
+}
+
+}  // namespace
+}  // namespace padproof
