@@ -76,7 +76,7 @@ class Candidates {
 
  private:
   const Case& from_;
-  std::array<uint64_t, 15> complexity_;
+  std::array<uint64_t, 16> complexity_;
   std::vector<Case> list_;
 };
 
@@ -187,6 +187,10 @@ void AddPads(const Case& c, Candidates& out) {
   out.Set(&Case::pad_q, std::array{1});
   out.Set(&Case::pad_k, Smaller(c.pad_k, 0));
   out.Set(&Case::pad_k, std::array{1});
+  Case keys = c;  // where either will do, padded keys say more than padded queries
+  keys.pad_q = 0;
+  keys.pad_k = c.pad_q + c.pad_k;
+  out.Add(keys);
 }
 
 void AddSorted(const Case& c, Candidates& out) {
@@ -248,7 +252,7 @@ void AddSchedules(const Case& c, Candidates& out) {
 
 }  // namespace
 
-std::array<uint64_t, 15> ComplexityOf(const Case& c) {
+std::array<uint64_t, 16> ComplexityOf(const Case& c) {
   uint64_t lens = 0;
   for (int len : c.lens_q) lens += RankOfLen(len);
   for (int len : c.lens_k) lens += RankOfLen(len);
@@ -259,6 +263,7 @@ std::array<uint64_t, 15> ComplexityOf(const Case& c) {
           c.backward ? 1u : 0u,
           lens,
           static_cast<uint64_t>(c.pad_q) + static_cast<uint64_t>(c.pad_k),
+          static_cast<uint64_t>(c.pad_q),
           static_cast<uint64_t>(c.pad_side),
           static_cast<uint64_t>(c.layout),
           static_cast<uint64_t>(c.dtype),
