@@ -138,6 +138,12 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   for (int b = 0; b < c.batch(); ++b) {
     if (padded.RealRows(Operand::q, b) == 0) continue;
     Problem alone = Alone(padded, b);
+    const std::string why = Unsupported(kernel.traits, kernel.forward != nullptr,
+                                        kernel.backward != nullptr, alone.c());
+    if (!why.empty()) {
+      refused = Verdict::NotApplicable("alone: " + why);
+      continue;
+    }
     if (auto verdict = Run(kernel, alone)) {
       if (verdict->outcome == Outcome::fails) return *verdict;
       refused = verdict;  // an entry point may refuse a tensor without elements

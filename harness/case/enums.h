@@ -44,6 +44,9 @@ struct Schedule {
 ///               largest finite f16; in f32 and bf16, where the unnormalised sum has no more range
 ///               than V, 2^-19 to 2^-18 of the largest finite value
 ///   subnormal   normal Q and K; V subnormal in the storage type
+///   sunken      every logit near -70000: below the finite sentinels (-1e4, -5e4) that kernels take
+///   for
+///               minus infinity
 enum class Values : int32_t {
   normal = 0,
   large,
@@ -54,6 +57,7 @@ enum class Values : int32_t {
   deep,
   near_max,
   subnormal,
+  sunken,
 };
 
 /// What padded slots hold.
@@ -95,9 +99,9 @@ struct EnumText<Order> {
 };
 template <>
 struct EnumText<Values> {
-  static constexpr std::array<std::string_view, 9> names{"normal",  "large",      "tied",
-                                                         "one_hot", "increasing", "outlier",
-                                                         "deep",    "near_max",   "subnormal"};
+  static constexpr std::array<std::string_view, 10> names{
+      "normal",  "large", "tied",     "one_hot",   "increasing",
+      "outlier", "deep",  "near_max", "subnormal", "sunken"};
 };
 template <>
 struct EnumText<Fill> {

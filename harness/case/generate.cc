@@ -23,6 +23,7 @@ int Length(int tile, int largest, Random& random) {
   if (kind < 60 && random.Below(40) < 8 + static_cast<uint32_t>(largest)) {
     return LengthNearTile(tile, random);
   }
+  if (kind == 60 && largest >= 30) return random.Between(largest, 200);  // rare: they cost most
   return random.Between(0, largest);
 }
 

@@ -185,8 +185,8 @@ TEST(Generate, SameSeedSameBits) {
       }
     }
   }
-  EXPECT_EQ(lines, 14404232803962403484ull);
-  EXPECT_EQ(bits, 12124851512788906199ull);
+  EXPECT_EQ(lines, 17107769578607078000ull);
+  EXPECT_EQ(bits, 2517155916044318246ull);
 }
 
 }  // namespace

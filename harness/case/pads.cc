@@ -76,6 +76,7 @@ double LargestKey(const Case& c) {
     case Values::increasing:
       return 52 * SoftmaxScale(c);
     case Values::deep:
+    case Values::sunken:
       return 0;  // every real logit is negative
     default:
       return 6;

@@ -67,6 +67,10 @@ double QueryOrKey(const Case& c, Operand op, const Element& at, uint64_t hash) {
       const double near_one = 1 + Around(hash, 3) * 0x1p-7;
       return op == Operand::q ? near_one : -120 * near_one * SoftmaxScale(c);
     }
+    case Values::sunken: {
+      const double near_one = 1 + Around(hash, 3) * 0x1p-16;
+      return op == Operand::q ? 256 : -70000.0 / 256 * near_one * SoftmaxScale(c);
+    }
     case Values::normal:
     case Values::near_max:
     case Values::subnormal:

@@ -144,6 +144,21 @@ TEST(Values, DeepLogitsLieNearMinus120) {
   }
 }
 
+TEST(Values, SunkenLogitsLieBelowEverySentinel) {
+  for (const Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16}) {
+    for (const int dim : {1, 2, 8, 64, 256}) {
+      const Case c = Of(Values::sunken, dtype, dim);
+      for (int i = 0; i < 5; ++i) {
+        double logit = 0;
+        for (int d = 0; d < dim; ++d) {
+          logit += Real(c, Operand::q, 0, 0, 0, d) * Real(c, Operand::k, 0, 0, i, d);
+        }
+        EXPECT_NEAR(logit * SoftmaxScale(c), -70000, 500) << dim;
+      }
+    }
+  }
+}
+
 TEST(Values, IncreasingMovesTheMaximumInEveryTile) {
   for (Dtype dtype : kDtypes) {
     for (int dim : {1, 3, 16, 128}) {

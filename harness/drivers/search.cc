@@ -45,6 +45,17 @@ void Save(Finding& finding, const std::string& corpora) {
     finding.problem = written.error().message;
 }
 
+// A death is judged again in the fresh process that follows it: memory that an earlier case damaged
+// kills a later one, which must not be reported as if it were to blame.
+void NoteIfNotAlone(Failure& failure, const KernelInfo& kernel, const Property& law, const Case& c,
+                    Worker& worker, const SearchOptions& options) {
+  if (failure.kind != kind::kCrash && failure.kind != kind::kExit) return;
+  const auto again = worker.Judge(kernel, law.name, Print(c), options.deadline_seconds);
+  if (!again || again->outcome == Outcome::fails) return;
+  failure.note += (failure.note.empty() ? "" : "; ");
+  failure.note += "not seen again in a fresh process: an earlier case may have damaged memory";
+}
+
 int SizeAt(int index, int cases) {
   // Small cases first, the whole range within the first hundred cases of any budget.
   return std::min(100, 100 * (index + 1) / std::min(std::max(cases, 1), 100));
@@ -108,8 +119,10 @@ Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
       ++cell.held;
       continue;
     }
+    Failure failure = verdict->failure;
+    NoteIfNotAlone(failure, kernel, law, c, worker, options);
     Finding finding{.entry = {law.name, kernel.id, c},
-                    .failure = verdict->failure,
+                    .failure = failure,
                     .statement = law.statement,
                     .source = kernel.file,
                     .cases = cell.cases};
