@@ -33,8 +33,9 @@ Result<Mutant> ReadMutant(const std::string& name) {
 // The law that is expected to kill it comes first: the others run only if it does not.
 std::vector<const Property*> ExpectedFirst(std::vector<const Property*> laws,
                                            const std::string& expected) {
-  std::stable_partition(laws.begin(), laws.end(),
-                        [&](const Property* law) { return expected == law->name; });
+  const auto first = std::find_if(laws.begin(), laws.end(),
+                                  [&](const Property* law) { return expected == law->name; });
+  if (first != laws.end()) std::rotate(laws.begin(), first, first + 1);
   return laws;
 }
 

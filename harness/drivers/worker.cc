@@ -173,7 +173,10 @@ Verdict Worker::Obituary(bool timed_out, double deadline_seconds) {
   pid_ = -1;
   failure.note = Telling(TakeOutput());
   failure.expected = "the kernel returns";
-  if (WIFSIGNALED(status)) {
+  if (failure.note.find("Sanitizer") != std::string::npos) {  // it ends the process by exit
+    failure.kind = kind::kCrash;
+    failure.got = "stopped by a sanitizer report";
+  } else if (WIFSIGNALED(status)) {
     failure.kind = kind::kCrash;
     failure.got = "killed by " + SignalName(WTERMSIG(status));
   } else {
