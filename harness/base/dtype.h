@@ -25,7 +25,7 @@ constexpr bool IsZero(Dtype dtype, uint32_t bits) {
   return (bits & (dtype == Dtype::f32 ? 0x7fffffffu : 0x7fffu)) == 0;
 }
 
-/// Facts of a storage type, as in the table of the numerics notes: unit roundoff, half the smallest
+/// Facts of a storage type: unit roundoff, half the smallest
 /// subnormal, smallest normal, largest finite.
 struct DtypeFacts {
   double unit_roundoff;
