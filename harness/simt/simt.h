@@ -65,7 +65,9 @@ inline const char* ErrorText(cudaError_t error) { return cudaGetErrorString(erro
 
 #include <utility>
 
-#include "harness/simt/device_functions.h"
+#include "harness/simt/atomics.h"
+#include "harness/simt/collectives.h"
+#include "harness/simt/math_functions.h"
 #include "harness/simt/runtime.h"
 
 #undef __global__

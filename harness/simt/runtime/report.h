@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "harness/simt/runtime.h"
-#include "harness/simt/state.h"
+#include "harness/simt/runtime/state.h"
 
 namespace padproof::simt {
 inline namespace host_build {

@@ -12,7 +12,7 @@
 #include <cstring>
 #include <vector>
 
-#include "harness/simt/fiber.h"
+#include "harness/simt/runtime/fiber.h"
 #include "harness/simt/runtime.h"
 
 namespace padproof::simt {

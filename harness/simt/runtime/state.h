@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "harness/base/random.h"
-#include "harness/simt/fiber.h"
+#include "harness/simt/runtime/fiber.h"
 #include "harness/simt/runtime.h"
-#include "harness/simt/schedule.h"
-#include "harness/simt/shared_memory.h"
+#include "harness/simt/runtime/schedule.h"
+#include "harness/simt/runtime/shared_memory.h"
 
 namespace padproof::simt {
 inline namespace host_build {

@@ -1,13 +1,10 @@
-// Host side of CUDA's device functions: barriers, warp operations, atomics, intrinsics. They are
-// compiled, and instrumented, with the kernel; kernels include simt.h, which includes this.
+// Host side of CUDA's barriers and warp operations. They are compiled, and instrumented, with the
+// kernel; kernels include simt.h, which includes this.
 //
 // Where CUDA leaves a result undefined (a shuffle from a lane that takes no part), the result here
-// is the fill pattern. Approximate intrinsics are exact to libm: a host has no special function
-// unit, and bit equality with a device is not the aim.
+// is the fill pattern.
 
 #pragma once
-
-#include <math.h>  // NOLINT(modernize-deprecated-headers): CUDA's names are global
 
 #include <bit>
 #include <cstdint>
@@ -101,15 +98,6 @@ PADPROOF_SIMT_INLINE uint32_t Ballot(uint32_t mask, bool predicate, Site where) 
   return static_cast<uint32_t>(Collective(mask, predicate, 0, where, CollectBallot));
 }
 
-// ---- atomics: one thread runs at a time, so a plain read and write is one -----------------------
-
-template <class T, class Update>
-PADPROOF_SIMT_INLINE T ReadModifyWrite(T* address, Update update) {
-  const T old = *address;
-  *address = update(old);
-  return old;
-}
-
 }  // namespace host_build
 }  // namespace padproof::simt
 
@@ -178,114 +166,4 @@ PADPROOF_SIMT_INLINE int __any_sync(unsigned mask, int predicate, PADPROOF_SIMT_
 PADPROOF_SIMT_INLINE int __all_sync(unsigned mask, int predicate, PADPROOF_SIMT_SITE) {
   return padproof::simt::Ballot(mask, predicate == 0, where) == 0;
 }
-
-inline void __threadfence() {}
-inline void __threadfence_block() {}
-
-// The overloads that CUDA has, and no others: a kernel must not compile here alone.
-#define PADPROOF_SIMT_ATOMIC(name, T, update)                              \
-  inline T name(T* address, T value) {                                     \
-    return padproof::simt::ReadModifyWrite(                                \
-        address, [value]([[maybe_unused]] T old) -> T { return update; }); \
-  }
-#define PADPROOF_SIMT_ATOMICS_OF_INTEGER(T)                     \
-  PADPROOF_SIMT_ATOMIC(atomicMax, T, old < value ? value : old) \
-  PADPROOF_SIMT_ATOMIC(atomicMin, T, value < old ? value : old) \
-  PADPROOF_SIMT_ATOMIC(atomicAnd, T, old& value)                \
-  PADPROOF_SIMT_ATOMIC(atomicOr, T, old | value)                \
-  PADPROOF_SIMT_ATOMIC(atomicXor, T, old ^ value)
-
-// Signed sums wrap, as on the device.
-PADPROOF_SIMT_ATOMIC(atomicAdd, int, static_cast<int>(static_cast<unsigned>(old) + value))
-PADPROOF_SIMT_ATOMIC(atomicAdd, unsigned, old + value)
-PADPROOF_SIMT_ATOMIC(atomicAdd, unsigned long long, old + value)
-PADPROOF_SIMT_ATOMIC(atomicAdd, float, old + value)
-PADPROOF_SIMT_ATOMIC(atomicAdd, double, old + value)
-PADPROOF_SIMT_ATOMIC(atomicSub, int, static_cast<int>(static_cast<unsigned>(old) - value))
-PADPROOF_SIMT_ATOMIC(atomicSub, unsigned, old - value)
-PADPROOF_SIMT_ATOMIC(atomicExch, int, value)
-PADPROOF_SIMT_ATOMIC(atomicExch, unsigned, value)
-PADPROOF_SIMT_ATOMIC(atomicExch, unsigned long long, value)
-PADPROOF_SIMT_ATOMIC(atomicExch, float, value)
-PADPROOF_SIMT_ATOMICS_OF_INTEGER(int)
-PADPROOF_SIMT_ATOMICS_OF_INTEGER(unsigned)
-PADPROOF_SIMT_ATOMICS_OF_INTEGER(long long)
-PADPROOF_SIMT_ATOMICS_OF_INTEGER(unsigned long long)
-#undef PADPROOF_SIMT_ATOMICS_OF_INTEGER
-#undef PADPROOF_SIMT_ATOMIC
-
-#define PADPROOF_SIMT_ATOMIC_CAS(T)                                         \
-  inline T atomicCAS(T* address, T compare, T value) {                      \
-    return padproof::simt::ReadModifyWrite(                                 \
-        address, [=](T old) -> T { return old == compare ? value : old; }); \
-  }
-PADPROOF_SIMT_ATOMIC_CAS(int)
-PADPROOF_SIMT_ATOMIC_CAS(unsigned)
-PADPROOF_SIMT_ATOMIC_CAS(unsigned long long)
-PADPROOF_SIMT_ATOMIC_CAS(unsigned short)
-#undef PADPROOF_SIMT_ATOMIC_CAS
-
-// ---- arithmetic ---------------------------------------------------------------------------------
-
-inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
-inline double rsqrt(double x) { return 1.0 / sqrt(x); }
-inline float fdividef(float x, float y) { return x / y; }
-inline float __fdividef(float x, float y) { return x / y; }
-inline float __fadd_rn(float x, float y) { return x + y; }
-inline float __fsub_rn(float x, float y) { return x - y; }
-inline float __fmul_rn(float x, float y) { return x * y; }
-inline float __fdiv_rn(float x, float y) { return x / y; }
-inline float __fmaf_rn(float x, float y, float z) { return fmaf(x, y, z); }
-inline float __frcp_rn(float x) { return 1.0f / x; }
-inline float __fsqrt_rn(float x) { return sqrtf(x); }
-inline float __frsqrt_rn(float x) { return rsqrtf(x); }
-inline float __saturatef(float x) { return fminf(fmaxf(x, 0.0f), 1.0f); }  // NaN gives 0
-
-// Macros, because glibc's <math.h> declares functions of these names and defines none.
-#define __expf(x) (::expf(x))
-#define __logf(x) (::logf(x))
-#define __log2f(x) (::log2f(x))
-#define __sinf(x) (::sinf(x))
-#define __cosf(x) (::cosf(x))
-#define __powf(x, y) (::powf(x, y))
-
-inline int __float_as_int(float x) { return std::bit_cast<int>(x); }
-inline unsigned __float_as_uint(float x) { return std::bit_cast<unsigned>(x); }
-inline float __int_as_float(int x) { return std::bit_cast<float>(x); }
-inline float __uint_as_float(unsigned x) { return std::bit_cast<float>(x); }
-inline long long __double_as_longlong(double x) { return std::bit_cast<long long>(x); }
-inline double __longlong_as_double(long long x) { return std::bit_cast<double>(x); }
-
-inline int __popc(unsigned x) { return std::popcount(x); }
-inline int __clz(int x) { return std::countl_zero(static_cast<unsigned>(x)); }
-inline int __ffs(int x) { return x == 0 ? 0 : std::countr_zero(static_cast<unsigned>(x)) + 1; }
-
-template <class T>
-PADPROOF_SIMT_INLINE T __ldg(const T* address) {
-  return *address;
-}
-
-// Plain overloads, so that `using namespace std` makes none of these calls ambiguous.
-#define PADPROOF_SIMT_MIN_MAX(T, A, B)                    \
-  constexpr T min(A a, B b) {                             \
-    const T x = static_cast<T>(a), y = static_cast<T>(b); \
-    return y < x ? y : x;                                 \
-  }                                                       \
-  constexpr T max(A a, B b) {                             \
-    const T x = static_cast<T>(a), y = static_cast<T>(b); \
-    return x < y ? y : x;                                 \
-  }
-PADPROOF_SIMT_MIN_MAX(int, int, int)
-PADPROOF_SIMT_MIN_MAX(unsigned, unsigned, unsigned)
-PADPROOF_SIMT_MIN_MAX(unsigned, int, unsigned)
-PADPROOF_SIMT_MIN_MAX(unsigned, unsigned, int)
-PADPROOF_SIMT_MIN_MAX(long, long, long)
-PADPROOF_SIMT_MIN_MAX(unsigned long, unsigned long, unsigned long)
-PADPROOF_SIMT_MIN_MAX(long long, long long, long long)
-PADPROOF_SIMT_MIN_MAX(unsigned long long, unsigned long long, unsigned long long)
-#undef PADPROOF_SIMT_MIN_MAX
-inline float min(float a, float b) { return fminf(a, b); }
-inline float max(float a, float b) { return fmaxf(a, b); }
-inline double min(double a, double b) { return fmin(a, b); }
-inline double max(double a, double b) { return fmax(a, b); }
 #pragma GCC visibility pop

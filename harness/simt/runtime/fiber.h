@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "harness/simt/context.h"
+#include "harness/simt/runtime/context.h"
 #include "harness/simt/runtime.h"
 
 #if !defined(SIMT_ASAN) && defined(__SANITIZE_ADDRESS__)

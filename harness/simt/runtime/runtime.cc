@@ -15,11 +15,11 @@
 #include <utility>
 
 #include "harness/base/random.h"
-#include "harness/simt/fiber.h"
-#include "harness/simt/report.h"
-#include "harness/simt/schedule.h"
-#include "harness/simt/shared_memory.h"
-#include "harness/simt/state.h"
+#include "harness/simt/runtime/fiber.h"
+#include "harness/simt/runtime/report.h"
+#include "harness/simt/runtime/schedule.h"
+#include "harness/simt/runtime/shared_memory.h"
+#include "harness/simt/runtime/state.h"
 
 namespace padproof::simt {
 inline namespace host_build {

@@ -1,8 +1,6 @@
 // Device functions of the SIMT layer against plain loops: barriers with a result, warp operations,
 // atomics, intrinsics.
 
-#include "harness/simt/device_functions.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
