@@ -31,9 +31,11 @@ inline namespace host_build {
 /// How launches of this OS thread run, from the next launch on.
 struct Options {
   Order order = Order::forward;  // of threads between two collectives, and of blocks
-  uint32_t seed = 0;             // of Order::random
-  unsigned char fill = 0xFF;     // each byte of fresh shared memory: NaN in every dtype
+  uint32_t seed = 0;             // of all that the schedule draws
+  uint32_t preempt_every = 0;    // N: at a memory access, one time in N; 0: at collectives only
+  unsigned char fill = 0xFF;     // each byte of fresh memory: NaN in every dtype
   bool exited_threads_may_miss_barriers = false;  // else that is reported as divergence
+  bool race_aborts = true;                        // else a race is reported and the launch goes on
 };
 Options& CurrentOptions();
 
@@ -50,27 +52,52 @@ Statistics& CurrentStatistics();
 /// duplicate calls. std::source_location is one pointer, and g++ knows the column through it too.
 using Site = std::source_location;
 
-/// What one thread publishes to and receives from a warp operation.
-struct Lane {
-  uint64_t in;
-  uint64_t out;
+inline constexpr unsigned kMaxThreads = 1024;
+inline constexpr unsigned kLanes = 32;
+inline constexpr unsigned kMaxWarps = kMaxThreads / kLanes;
+
+/// One thread of the running block: what a switch and a warp operation touch, in one cache line.
+struct alignas(64) Lane {
+  uint64_t in[2];   // what it publishes; two, since it may come to the next operation early
+  uint64_t out;     // what an operation of some lanes hands to it
+  Site where;       // the collective it waits at, or was last at
+  uint32_t mask;    // of the warp operation it waits at
   uint32_t source;  // lane whose `in` a shuffle hands to this one
+  uint32_t thread;  // linear in the block
+  uint3 thread_idx;
 };
 
-/// The running CUDA thread; rewritten by the runtime at every switch.
+struct Warp {
+  uint32_t live = 0;          // lanes that have not left the kernel
+  uint32_t in_operation = 0;  // lanes that wait at a warp operation, or resolve one
+  uint32_t at_barrier = 0;
+  uint32_t converging = 0;  // lanes that wait for others to come to the same __activemask
+  uint32_t first_mask = 0;  // of the first lane that came to the pending operations
+  Site first_site{};
+  bool mixed = false;         // those who came later differ from it: look at each
+  uint32_t slot = 0;          // of Lane::in, for the next operation of all lanes
+  uint32_t full_members = 0;  // of the last operation of all lanes
+  uint32_t must_resolve = 0;  // members whose operation `resolver` is woken to resolve
+  uint32_t resolver = 0;
+};
+
+extern Lane lanes[kMaxThreads];
+extern Warp warps[kMaxWarps];
+
+/// The running CUDA thread; `lane` is rewritten by the runtime at every switch.
 struct Current {
-  uint3 thread_idx{};
-  uint3 block_idx{};
-  dim3 block_dim;
-  dim3 grid_dim;
-  uint32_t lane_index = 0;
-  Lane* lane = nullptr;  // its own
-  Lane* warp = nullptr;  // lane 0 of its warp
+  Lane* lane = nullptr;  // null outside kernels
   uint64_t poison = 0;   // Options::fill in every byte
   uint64_t block_epoch = 0;
   void* dynamic_shared = nullptr;  // null if the launch asked for no bytes
+  uint3 block_idx{};
+  dim3 block_dim;
+  dim3 grid_dim;
 };
 extern Current current;
+
+PADPROOF_SIMT_INLINE unsigned LaneIndex() { return current.lane->thread % kLanes; }
+PADPROOF_SIMT_INLINE Warp& CurrentWarp() { return warps[current.lane->thread / kLanes]; }
 
 /// One SIMT_SHARED declaration; its memory lasts from first use to the end of the block.
 struct SharedArray {
@@ -101,7 +128,11 @@ PADPROOF_SIMT_CONVERGENT unsigned ArriveAtBarrier(unsigned predicate, Site where
 /// Waits for the lanes of `mask`. One of them gets the members back (never 0), moves the data and
 /// calls ReleaseWarp; the others get 0 when that is done. Data moves in instrumented code only.
 PADPROOF_SIMT_CONVERGENT uint32_t ArriveAtWarpOperation(uint32_t mask, Site where);
-PADPROOF_SIMT_CONVERGENT void ReleaseWarp(uint32_t members);
+/// `orders_memory`: what a member wrote before is visible to the members after.
+PADPROOF_SIMT_CONVERGENT void ReleaseWarp(uint32_t members, bool orders_memory);
+
+/// Lanes of the warp that are here together: waits until the others are here, elsewhere or gone.
+PADPROOF_SIMT_CONVERGENT uint32_t ArriveAtActiveMask(Site where);
 
 void* AllocateShared(SharedArray& array);
 

@@ -28,7 +28,10 @@ std::string TextOf(Site where) {
 }
 
 std::string TextOfSchedule() {
-  return Text("schedule %s seed %u", NameOf(state.options.order).data(), state.options.seed);
+  const Options& options = state.options;
+  std::string text = Text("schedule %s seed %u", NameOf(options.order).data(), options.seed);
+  if (options.preempt_every != 0) text += Text(" preempt %u", options.preempt_every);
+  return text;
 }
 
 std::string TextOfBlock() {
@@ -43,25 +46,29 @@ std::string TextOfCurrent() {
   const Current& c = current;
   if (state.running == kNobody) return TextOfBlock() + TextOfSchedule() + "\n";
   return TextOfBlock() +
-         Text("thread (%u,%u,%u) of block (%u,%u,%u), ", c.thread_idx.x, c.thread_idx.y,
-              c.thread_idx.z, c.block_dim.x, c.block_dim.y, c.block_dim.z) +
+         Text("thread (%u,%u,%u) of block (%u,%u,%u), ", c.lane->thread_idx.x,
+              c.lane->thread_idx.y, c.lane->thread_idx.z, c.block_dim.x, c.block_dim.y,
+              c.block_dim.z) +
          TextOfSchedule() + "\n";
 }
 
 /// What a thread is doing, in words that are equal for threads that do the same.
 std::string ActivityOf(unsigned i) {
-  const Warp& warp = state.warps[i / kLanes];
-  const Thread& thread = state.thread[i];
+  const Warp& warp = warps[i / kLanes];
+  const Lane& lane = lanes[i];
   if ((warp.live & BitOf(i)) == 0) return "left the kernel";
   const bool in_operation = (warp.in_operation & BitOf(i)) != 0;
   if (i == state.running && !in_operation) return "runs";
   if ((warp.at_barrier & BitOf(i)) != 0) {
-    return "waits at the __syncthreads of " + TextOf(thread.where);
+    return "waits at the __syncthreads of " + TextOf(lane.where);
   }
   if (in_operation) {
     return (i == state.running ? "calls" : "waits at") +
-           (" the warp operation of " + TextOf(thread.where)) +
-           Text(" with mask 0x%08x", thread.mask);
+           (" the warp operation of " + TextOf(lane.where)) +
+           Text(" with mask 0x%08x", lane.mask);
+  }
+  if ((warp.converging & BitOf(i)) != 0) {
+    return "waits at the __activemask of " + TextOf(lane.where);
   }
   return "can run";
 }

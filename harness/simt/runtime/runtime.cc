@@ -25,6 +25,8 @@ namespace padproof::simt {
 inline namespace host_build {
 
 constinit Current current{};
+constinit Lane lanes[kMaxThreads]{};
+constinit Warp warps[kMaxWarps]{};
 
 [[noreturn]] __attribute__((cold, noinline)) void ReportAndAbort(const char* what, Site where) {
   Abort(Text("padproof simt: %s\n", what) + "  at " + TextOf(where) + "\n" + TextOfCurrent() +
@@ -47,24 +49,14 @@ PADPROOF_SIMT_INLINE bool Same(Site a, Site b) {
 
 [[noreturn]] __attribute__((cold, noinline)) void ReportDeadlock() {
   unsigned waiting = 0;
-  while ((state.warps[waiting / kLanes].live & BitOf(waiting)) == 0) waiting++;
+  while ((warps[waiting / kLanes].live & BitOf(waiting)) == 0) waiting++;
   state.running = kNobody;
-  ReportAndAbort("deadlock: every thread waits for one that cannot come",
-                 state.thread[waiting].where);
+  ReportAndAbort("deadlock: every thread waits for one that cannot come", lanes[waiting].where);
 }
 
-PADPROOF_SIMT_INLINE void MakeCurrent(unsigned i) {
-  current.thread_idx = state.thread[i].index;
-  current.lane_index = i % kLanes;
-  current.lane = &state.lanes[i];
-  current.warp = &state.lanes[i - i % kLanes];
-  state.running = i;
-}
-
-/// Runs the next thread; returns when the scheduler comes back to `me`. When no thread is left, the
-/// launcher goes on and `me`, which has left the kernel, sleeps until another block needs it.
-PADPROOF_SIMT_INLINE void RunNext(unsigned me) {
-  const unsigned next = state.ready.TakeNext(state.options.order, me, state.random);
+/// Runs `next`; returns when the scheduler comes back to `me`. When no thread is left, the launcher
+/// goes on and `me`, which has left the kernel, sleeps until another block needs it.
+PADPROOF_SIMT_INLINE void Run(unsigned next, unsigned me) {
   if (next == me) return;
   state.statistics.switches++;
   if (next == kNobody) {
@@ -72,16 +64,49 @@ PADPROOF_SIMT_INLINE void RunNext(unsigned me) {
     SwitchFibers(state.fibers[me], launcher);
     return;
   }
-  MakeCurrent(next);
+  current.lane = &lanes[next];
+  state.running = next;
   SwitchFibers(state.fibers[me], state.fibers[next]);
+}
+
+PADPROOF_SIMT_INLINE void RunNext(unsigned me) {
+  Run(state.ready.TakeNext(state.options.order, me, state.random), me);
+}
+
+/// Lanes that wait at one __activemask go on together; in a random order perhaps not all of them,
+/// since a device promises no more than that the caller is named.
+__attribute__((noinline)) void WakeConverged(unsigned warp_index) {
+  Warp& warp = warps[warp_index];
+  const Lane* first = &lanes[warp_index * kLanes];
+  const Site where = first[Lowest(warp.converging)].where;
+  uint32_t group = 0;
+  for (uint32_t rest = warp.converging; rest != 0; rest &= rest - 1) {
+    if (Same(first[Lowest(rest)].where, where)) group |= rest & -rest;
+  }
+  if (state.options.order == Order::random) {
+    const uint32_t some = group & static_cast<uint32_t>(state.random.Next() >> 32);
+    if (some != 0) group = some;
+  }
+  for (uint32_t rest = group; rest != 0; rest &= rest - 1) {
+    lanes[warp_index * kLanes + Lowest(rest)].out = group;
+  }
+  warp.converging &= ~group;
+  state.ready.Add(warp_index, group);
+}
+
+/// To be called where a lane has just begun to wait, or has left.
+PADPROOF_SIMT_INLINE void WakeConvergedIfLast(unsigned warp_index) {
+  if (warps[warp_index].converging != 0 && state.ready.LanesOf(warp_index) == 0) {
+    WakeConverged(warp_index);
+  }
 }
 
 // ---- collectives --------------------------------------------------------------------------------
 
 void ReleaseBarrier() {
   for (unsigned w = 0; w * kLanes < state.threads; w++) {
-    state.ready.Add(w, state.warps[w].at_barrier);
-    state.warps[w].at_barrier = 0;
+    state.ready.Add(w, warps[w].at_barrier);
+    warps[w].at_barrier = 0;
   }
   state.barrier_result = state.predicates;
   state.at_barrier = 0;
@@ -100,35 +125,43 @@ PADPROOF_SIMT_INLINE void CheckBarrier(Site where) {
   }
 }
 
-/// All live lanes of `mask`, once all of them wait; else 0.
-PADPROOF_SIMT_INLINE uint32_t MembersIfComplete(unsigned warp_index, uint32_t mask, Site where) {
-  const Warp& warp = state.warps[warp_index];
-  const uint32_t members = mask & warp.live;
-  if ((warp.in_operation & members) != members) return 0;
+__attribute__((noinline)) void CheckSameOperation(unsigned warp_index, uint32_t mask, Site where,
+                                                  uint32_t members) {
   for (uint32_t rest = members; rest != 0; rest &= rest - 1) {
-    const Thread& other = state.thread[warp_index * kLanes + Lowest(rest)];
+    const Lane& other = lanes[warp_index * kLanes + Lowest(rest)];
     if (other.mask != mask || !Same(other.where, where)) {
       ReportAndAbort("lanes named in one mask wait at different warp operations", where);
     }
   }
+}
+
+/// All live lanes of `mask`, once all of them wait; else 0.
+PADPROOF_SIMT_INLINE uint32_t MembersIfComplete(unsigned warp_index, uint32_t mask, Site where) {
+  const Warp& warp = warps[warp_index];
+  const uint32_t members = mask & warp.live;
+  if ((warp.in_operation & members) != members) return 0;
+  if (warp.mixed) CheckSameOperation(warp_index, mask, where, members);
   return members;
 }
 
 /// A lane that leaves is no longer waited for, by warp operations and, if so allowed, by barriers.
 void LeaveKernel(unsigned me) {
-  Warp& warp = state.warps[me / kLanes];
+  const unsigned warp_index = me / kLanes;
+  Warp& warp = warps[warp_index];
   warp.live &= ~BitOf(me);
   state.live--;
   for (uint32_t waiting = warp.in_operation; waiting != 0; waiting &= waiting - 1) {
     const unsigned lane = Lowest(waiting);
-    Thread& waiter = state.thread[me - me % kLanes + lane];
+    const Lane& waiter = lanes[warp_index * kLanes + lane];
     if ((waiter.mask & BitOf(me)) == 0) continue;
-    const uint32_t members = MembersIfComplete(me / kLanes, waiter.mask, waiter.where);
+    const uint32_t members = MembersIfComplete(warp_index, waiter.mask, waiter.where);
     if (members == 0) continue;
-    waiter.must_resolve = members;
-    state.ready.Add(me / kLanes, 1u << lane);
+    warp.must_resolve = members;
+    warp.resolver = lane;
+    state.ready.Add(warp_index, 1u << lane);
     break;  // a second operation that names this lane would name members of the first
   }
+  WakeConvergedIfLast(warp_index);
   if (state.at_barrier == 0) return;
   if (!state.options.exited_threads_may_miss_barriers) {
     ReportAndAbort("a thread left the kernel while others wait at __syncthreads",
@@ -152,34 +185,52 @@ void RunThreads() {
 
 unsigned ArriveAtBarrier(unsigned predicate, Site where) {
   const unsigned me = state.running;
-  state.thread[me].where = where;
+  lanes[me].where = where;
   CheckBarrier(where);
-  state.warps[me / kLanes].at_barrier |= BitOf(me);
+  warps[me / kLanes].at_barrier |= BitOf(me);
   state.predicates += predicate;
   state.at_barrier++;
-  if (state.at_barrier == state.live) ReleaseBarrier();
-  RunNext(me);
+  if (state.at_barrier == state.live) {
+    ReleaseBarrier();
+    Run(state.ready.TakeFirst(state.options.order, state.random), me);
+  } else {
+    WakeConvergedIfLast(me / kLanes);
+    RunNext(me);
+  }
   return state.barrier_result;
 }
 
 uint32_t ArriveAtWarpOperation(uint32_t mask, Site where) {
   const unsigned me = state.running;
-  Warp& warp = state.warps[me / kLanes];
-  Thread& thread = state.thread[me];
-  thread.where = where;
-  thread.mask = mask;
+  Warp& warp = warps[me / kLanes];
+  lanes[me].where = where;
+  lanes[me].mask = mask;
+  if (warp.in_operation == 0) {
+    warp.first_mask = mask;
+    warp.first_site = where;
+    warp.mixed = false;
+  } else if (mask != warp.first_mask || !Same(where, warp.first_site)) {
+    warp.mixed = true;
+  }
   warp.in_operation |= BitOf(me);
   if ((mask & BitOf(me)) == 0) {
     ReportAndAbort("the calling lane is not named in the mask of its warp operation", where);
   }
   if (const uint32_t members = MembersIfComplete(me / kLanes, mask, where)) return members;
+  WakeConvergedIfLast(me / kLanes);
   RunNext(me);
-  return std::exchange(thread.must_resolve, 0);
+  if (warp.must_resolve == 0 || warp.resolver != me % kLanes) return 0;
+  return std::exchange(warp.must_resolve, 0);
 }
 
-void ReleaseWarp(uint32_t members) {
+void ReleaseWarp(uint32_t members, [[maybe_unused]] bool orders_memory) {
   const unsigned me = state.running;
-  state.warps[me / kLanes].in_operation &= ~members;
+  Warp& warp = warps[me / kLanes];
+  warp.in_operation &= ~members;
+  if (members == warp.live) {
+    warp.full_members = members;
+    warp.slot ^= 1;
+  }
   state.statistics.warp_operations++;
   if (state.options.order != Order::random) {
     state.ready.Add(me / kLanes, members & ~BitOf(me));
@@ -187,6 +238,15 @@ void ReleaseWarp(uint32_t members) {
   }
   state.ready.Add(me / kLanes, members);  // the last one to arrive need not be the first to go on
   RunNext(me);
+}
+
+uint32_t ArriveAtActiveMask(Site where) {
+  const unsigned me = state.running;
+  lanes[me].where = where;
+  warps[me / kLanes].converging |= BitOf(me);
+  WakeConvergedIfLast(me / kLanes);
+  RunNext(me);
+  return static_cast<uint32_t>(lanes[me].out);
 }
 
 void* AllocateShared(SharedArray& array) {
@@ -246,7 +306,8 @@ void PrepareLaunch(const LaunchRequest& request) {
   state.closure = request.closure;
   state.threads = block.x * block.y * block.z;
   for (unsigned i = 0; i < state.threads; i++) {
-    state.thread[i].index = {i % block.x, i / block.x % block.y, i / (block.x * block.y)};
+    lanes[i].thread = i;
+    lanes[i].thread_idx = {i % block.x, i / block.x % block.y, i / (block.x * block.y)};
   }
   launcher.stack = nullptr;
   current.grid_dim = request.grid;
@@ -256,6 +317,16 @@ void PrepareLaunch(const LaunchRequest& request) {
   if (current.block_epoch == 0) current.block_epoch = Mix(reinterpret_cast<uintptr_t>(&state));
 }
 
+void LetOneLag() {
+  const unsigned all_warps = (state.threads + kLanes - 1) / kLanes;
+  const unsigned seed = state.options.seed;
+  if (all_warps > 1) {
+    state.ready.LetLag(seed % all_warps, ~0u);
+  } else {
+    state.ready.LetLag(0, 1u << seed % state.threads);
+  }
+}
+
 void PrepareBlock(uint3 block_idx, size_t dynamic_bytes) {
   current.block_idx = block_idx;
   current.block_epoch++;
@@ -263,10 +334,12 @@ void PrepareBlock(uint3 block_idx, size_t dynamic_bytes) {
   state.at_barrier = 0;
   state.predicates = 0;
   state.ready = {};
+  if (state.options.order == Order::warp_lag) LetOneLag();
   for (unsigned w = 0; w * kLanes < state.threads; w++) {
     const unsigned lanes = std::min(state.threads - w * kLanes, kLanes);
     const uint32_t all = lanes == kLanes ? ~0u : BitsBelow(lanes);
-    state.warps[w] = {.live = all};
+    warps[w] = {};
+    warps[w].live = all;
     state.ready.Add(w, all);
   }
   current.dynamic_shared = nullptr;
@@ -277,9 +350,9 @@ void PrepareBlock(uint3 block_idx, size_t dynamic_bytes) {
 }
 
 void RunBlock() {
-  const unsigned before_first = state.options.order == Order::reverse ? 0 : state.threads - 1;
-  const unsigned first = state.ready.TakeNext(state.options.order, before_first, state.random);
-  MakeCurrent(first);
+  const unsigned first = state.ready.TakeFirst(state.options.order, state.random);
+  current.lane = &lanes[first];
+  state.running = first;
   state.statistics.switches++;
   SwitchFibers(launcher, state.fibers[first]);
   state.statistics.blocks++;

@@ -1,8 +1,11 @@
 // Which thread runs next, and in which order blocks run: a function of the case's order and seed
 // alone. Included by runtime.cc only.
 //
-// A thread runs undisturbed from one collective to the next. `forward` goes on with the next higher
-// thread that can run, `reverse` with the next lower one, both round the block; `random` with any.
+// A thread runs from one collective, or one preempted memory access, to the next. `forward` goes on
+// with the next higher lane of its warp that can run, round the warp, then with the next warp (a warp
+// on its own stays in the cache); `reverse` with the next lower one; `random` with any thread.
+// `warp_lag` is `forward`, but one warp, or one lane of a block that has one warp, runs only when
+// nobody else can.
 
 #pragma once
 
@@ -18,9 +21,6 @@ namespace padproof::simt {
 inline namespace host_build {
 namespace {
 
-constexpr unsigned kMaxThreads = 1024;
-constexpr unsigned kLanes = 32;
-constexpr unsigned kMaxWarps = kMaxThreads / kLanes;
 constexpr unsigned kNobody = ~0u;
 
 constexpr uint32_t BitOf(unsigned index) { return 1u << (index % kLanes); }
@@ -35,51 +35,66 @@ constexpr unsigned Highest(uint32_t bits) {
 class ReadySet {
  public:
   PADPROOF_SIMT_INLINE bool empty() const { return warps_ == 0; }
-  PADPROOF_SIMT_INLINE bool Has(unsigned thread) const {
-    return (lanes_[thread / kLanes] & BitOf(thread)) != 0;
-  }
+  PADPROOF_SIMT_INLINE uint32_t LanesOf(unsigned warp) const { return lanes_[warp]; }
   PADPROOF_SIMT_INLINE void Add(unsigned warp, uint32_t lanes) {
     lanes_[warp] |= lanes;
     if (lanes != 0) warps_ |= 1u << warp;
   }
 
+  /// Lanes that only run when nobody else can.
+  void LetLag(unsigned warp, uint32_t lanes) {
+    lagging_warp_ = warp;
+    lagging_lanes_ = lanes;
+  }
+
   /// Takes out the thread that `order` puts after `last`; kNobody if none can run.
   PADPROOF_SIMT_INLINE unsigned TakeNext(Order order, unsigned last, Random& random) {
     if (warps_ == 0) return kNobody;
-    switch (order) {
-      case Order::reverse:
-        return TakeBelow(last);
-      case Order::random:
-        return TakeAny(static_cast<uint32_t>(random.Next() >> 32));
-      default:
-        return TakeAbove(last);
+    const unsigned warp = last / kLanes;
+    if (order == Order::forward) {
+      if (const uint32_t ready = lanes_[warp]) return Take(warp, LowestAfter(ready, last % kLanes));
+      return TakeLowestFrom(warp);
     }
+    if (order == Order::reverse) {
+      if (const uint32_t ready = lanes_[warp]) {
+        return Take(warp, HighestBefore(ready, last % kLanes));
+      }
+      return TakeHighestFrom(warp);
+    }
+    if (order == Order::random) return TakeAny(static_cast<uint32_t>(random.Next() >> 32));
+    return TakeBeforeLagging(last, random);
+  }
+
+  /// The thread with which `order` begins a block, and goes on after a barrier.
+  PADPROOF_SIMT_INLINE unsigned TakeFirst(Order order, Random& random) {
+    if (warps_ == 0) return kNobody;
+    if (order == Order::forward) return TakeLowestFrom(kMaxWarps - 1);
+    if (order == Order::reverse) return TakeHighestFrom(0);
+    return TakeNext(order, kMaxThreads - 1, random);
   }
 
  private:
+  static PADPROOF_SIMT_INLINE unsigned LowestAfter(uint32_t bits, unsigned bit) {
+    const uint32_t above = bits & BitsAbove(bit);
+    return Lowest(above != 0 ? above : bits);
+  }
+  static PADPROOF_SIMT_INLINE unsigned HighestBefore(uint32_t bits, unsigned bit) {
+    const uint32_t below = bits & BitsBelow(bit);
+    return Highest(below != 0 ? below : bits);
+  }
+
   PADPROOF_SIMT_INLINE unsigned Take(unsigned warp, unsigned lane) {
     lanes_[warp] &= ~(1u << lane);
     if (lanes_[warp] == 0) warps_ &= ~(1u << warp);
     return warp * kLanes + lane;
   }
 
-  PADPROOF_SIMT_INLINE unsigned TakeAbove(unsigned last) {
-    const unsigned warp = last / kLanes;
-    if (const uint32_t above = lanes_[warp] & BitsAbove(last % kLanes)) {
-      return Take(warp, Lowest(above));
-    }
-    const uint32_t later = warps_ & BitsAbove(warp);
-    const unsigned next = Lowest(later != 0 ? later : warps_);
+  PADPROOF_SIMT_INLINE unsigned TakeLowestFrom(unsigned warp) {
+    const unsigned next = LowestAfter(warps_, warp);
     return Take(next, Lowest(lanes_[next]));
   }
-
-  PADPROOF_SIMT_INLINE unsigned TakeBelow(unsigned last) {
-    const unsigned warp = last / kLanes;
-    if (const uint32_t below = lanes_[warp] & BitsBelow(last % kLanes)) {
-      return Take(warp, Highest(below));
-    }
-    const uint32_t earlier = warps_ & BitsBelow(warp);
-    const unsigned next = Highest(earlier != 0 ? earlier : warps_);
+  PADPROOF_SIMT_INLINE unsigned TakeHighestFrom(unsigned warp) {
+    const unsigned next = HighestBefore(warps_, warp);
     return Take(next, Highest(lanes_[next]));
   }
 
@@ -92,8 +107,19 @@ class ReadySet {
     return Take(warp, Lowest(lanes != 0 ? lanes : lanes_[warp]));
   }
 
+  __attribute__((noinline)) unsigned TakeBeforeLagging(unsigned last, Random& random) {
+    const uint32_t hidden = lanes_[lagging_warp_] & lagging_lanes_;
+    lanes_[lagging_warp_] &= ~hidden;
+    if (lanes_[lagging_warp_] == 0) warps_ &= ~(1u << lagging_warp_);
+    const unsigned next = TakeNext(Order::forward, last, random);
+    Add(lagging_warp_, hidden);
+    return next != kNobody ? next : TakeNext(Order::forward, last, random);
+  }
+
   uint32_t warps_ = 0;
   uint32_t lanes_[kMaxWarps] = {};
+  unsigned lagging_warp_ = 0;
+  uint32_t lagging_lanes_ = 0;
 };
 
 /// Linear block indices in the order they run.
