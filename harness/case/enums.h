@@ -23,11 +23,20 @@ enum class Mask : int32_t { none = 0, causal_tl = 1, causal_br = 2 };
 enum class PadSide : int32_t { right = 0, left = 1 };
 
 /// Order in which the SIMT layer runs blocks and threads.
-enum class Order : int32_t { forward = 0, reverse = 1, random = 2 };
+///   forward   the next higher thread that can run, and the next higher block
+///   reverse   the next lower ones
+///   random    any, drawn from the schedule's seed
+///   warp_lag  forward, but one warp, chosen by the seed, runs only when no other thread can
+enum class Order : int32_t { forward = 0, reverse = 1, random = 2, warp_lag = 3 };
 
 struct Schedule {
   Order order = Order::forward;
-  uint32_t seed = 0;  // of the random order; 0 elsewhere
+  uint32_t seed = 0;     // of all that the schedule draws; 0 where it draws nothing
+  uint32_t preempt = 0;  // N: at a memory access, a thread is preempted one time in N; 0: never
+
+  constexpr bool Draws() const {
+    return order == Order::random || order == Order::warp_lag || preempt != 0;
+  }
   bool operator==(const Schedule&) const = default;
 };
 
@@ -95,7 +104,8 @@ struct EnumText<PadSide> {
 };
 template <>
 struct EnumText<Order> {
-  static constexpr std::array<std::string_view, 3> names{"forward", "reverse", "random"};
+  static constexpr std::array<std::string_view, 4> names{"forward", "reverse", "random",
+                                                         "warp_lag"};
 };
 template <>
 struct EnumText<Values> {
