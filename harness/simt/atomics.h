@@ -1,33 +1,125 @@
 // Host side of CUDA's atomics and fences. One thread runs at a time, so a plain read and write is
 // an atomic operation. Compiled, and instrumented, with the kernel; kernels include simt.h.
+//
+// Every atomic passes through ReadModifyWrite and every fence through OrderMemory: there checkers
+// of races listen. The scopes (_block, _system) differ in nothing here.
+//
+// An atomic on a vector is one on each element, as CUDA documents: a whole __half2 or float4 is
+// not atomic. Not modelled: on a device float atomics in global memory flush subnormal numbers.
 
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "harness/simt/collectives.h"
+#include "harness/simt/half.h"
 #include "harness/simt/runtime.h"
 
 #pragma GCC visibility push(hidden)
 namespace padproof::simt {
 inline namespace host_build {
 
+#if defined(SIMT_RACE) || defined(SIMT_TSAN)
+void EnterAtomic(const void* address, size_t bytes);
+void LeaveAtomic(const void* address, size_t bytes);
+void Fence();
+
+/// Lives while the plain accesses of one atomic are made.
+class AtomicScope {
+ public:
+  PADPROOF_SIMT_INLINE AtomicScope(const void* address, size_t bytes)
+      : address_(address), bytes_(bytes) {
+    EnterAtomic(address, bytes);
+  }
+  PADPROOF_SIMT_INLINE ~AtomicScope() { LeaveAtomic(address_, bytes_); }
+  AtomicScope(const AtomicScope&) = delete;
+  AtomicScope& operator=(const AtomicScope&) = delete;
+
+ private:
+  const void* address_;
+  size_t bytes_;
+};
+
+PADPROOF_SIMT_INLINE void OrderMemory() { Fence(); }
+#else
+struct AtomicScope {
+  PADPROOF_SIMT_INLINE AtomicScope(const void* /*address*/, size_t /*bytes*/) {}
+};
+
+PADPROOF_SIMT_INLINE void OrderMemory() {}
+#endif
+
+/// Replaces *address by update(old) and returns the old value.
 template <class T, class Update>
 PADPROOF_SIMT_INLINE T ReadModifyWrite(T* address, Update update) {
+  [[maybe_unused]] const AtomicScope scope(address, sizeof(T));
   const T old = *address;
   *address = update(old);
   return old;
 }
 
-}  // namespace host_build
-}  // namespace padproof::simt
-
-inline void __threadfence() {}
-inline void __threadfence_block() {}
-
-// The overloads that CUDA has, and no others: a kernel must not compile here alone.
-#define PADPROOF_SIMT_ATOMIC(name, T, update)                              \
-  inline T name(T* address, T value) {                                     \
-    return padproof::simt::ReadModifyWrite(                                \
-        address, [value]([[maybe_unused]] T old) -> T { return update; }); \
+/// A device faults. sizeof, not alignof: the host may ask for less of long long.
+template <class T>
+PADPROOF_SIMT_INLINE void RequireAligned(const T* address, Site where) {
+  if (reinterpret_cast<uintptr_t>(address) % sizeof(T) != 0) {
+    ReportAndAbort("the address of an atomic operation is misaligned", where);
   }
+}
+
+template <class T>
+PADPROOF_SIMT_INLINE T AtomicSum(T* address, T value) {
+  // Signed sums wrap, as on the device.
+  if constexpr (std::is_same_v<T, int>) {
+    return ReadModifyWrite(address, [value](int old) {
+      return static_cast<int>(static_cast<unsigned>(old) + static_cast<unsigned>(value));
+    });
+  } else {
+    return ReadModifyWrite(address, [value](T old) -> T { return old + value; });
+  }
+}
+
+/// The previous elements, one after another: another thread may come between.
+PADPROOF_SIMT_INLINE __half2 AtomicSum(__half2* a, __half2 v) {
+  const __half x = AtomicSum(&a->x, v.x);
+  return {x, AtomicSum(&a->y, v.y)};
+}
+PADPROOF_SIMT_INLINE __nv_bfloat162 AtomicSum(__nv_bfloat162* a, __nv_bfloat162 v) {
+  const __nv_bfloat16 x = AtomicSum(&a->x, v.x);
+  return {x, AtomicSum(&a->y, v.y)};
+}
+PADPROOF_SIMT_INLINE float2 AtomicSum(float2* a, float2 v) {
+  const float x = AtomicSum(&a->x, v.x);
+  return {x, AtomicSum(&a->y, v.y)};
+}
+PADPROOF_SIMT_INLINE float4 AtomicSum(float4* a, float4 v) {
+  const float x = AtomicSum(&a->x, v.x), y = AtomicSum(&a->y, v.y), z = AtomicSum(&a->z, v.z);
+  return {x, y, z, AtomicSum(&a->w, v.w)};
+}
+
+inline namespace toolkit_names {
+
+PADPROOF_SIMT_INLINE void __threadfence() { OrderMemory(); }
+PADPROOF_SIMT_INLINE void __threadfence_block() { OrderMemory(); }
+PADPROOF_SIMT_INLINE void __threadfence_system() { OrderMemory(); }
+
+// ---- the overloads that CUDA has, and no others: a kernel must not compile here alone -----------
+
+#define PADPROOF_SIMT_ATOMIC_IN_SCOPE(name, T, operation)                \
+  PADPROOF_SIMT_INLINE T name(T* address, T value, PADPROOF_SIMT_SITE) { \
+    RequireAligned(address, where);                                      \
+    return operation;                                                    \
+  }
+#define PADPROOF_SIMT_ATOMIC_OPERATION(name, T, operation)  \
+  PADPROOF_SIMT_ATOMIC_IN_SCOPE(name, T, operation)         \
+  PADPROOF_SIMT_ATOMIC_IN_SCOPE(name##_block, T, operation) \
+  PADPROOF_SIMT_ATOMIC_IN_SCOPE(name##_system, T, operation)
+#define PADPROOF_SIMT_ATOMIC(name, T, update) \
+  PADPROOF_SIMT_ATOMIC_OPERATION(             \
+      name, T, ReadModifyWrite(address, [value]([[maybe_unused]] T old) -> T { return update; }))
+#define PADPROOF_SIMT_ATOMIC_ADD(T) \
+  PADPROOF_SIMT_ATOMIC_OPERATION(atomicAdd, T, AtomicSum(address, value))
 #define PADPROOF_SIMT_ATOMICS_OF_INTEGER(T)                     \
   PADPROOF_SIMT_ATOMIC(atomicMax, T, old < value ? value : old) \
   PADPROOF_SIMT_ATOMIC(atomicMin, T, value < old ? value : old) \
@@ -35,13 +127,19 @@ inline void __threadfence_block() {}
   PADPROOF_SIMT_ATOMIC(atomicOr, T, old | value)                \
   PADPROOF_SIMT_ATOMIC(atomicXor, T, old ^ value)
 
-// Signed sums wrap, as on the device.
-PADPROOF_SIMT_ATOMIC(atomicAdd, int, static_cast<int>(static_cast<unsigned>(old) + value))
-PADPROOF_SIMT_ATOMIC(atomicAdd, unsigned, old + value)
-PADPROOF_SIMT_ATOMIC(atomicAdd, unsigned long long, old + value)
-PADPROOF_SIMT_ATOMIC(atomicAdd, float, old + value)
-PADPROOF_SIMT_ATOMIC(atomicAdd, double, old + value)
-PADPROOF_SIMT_ATOMIC(atomicSub, int, static_cast<int>(static_cast<unsigned>(old) - value))
+PADPROOF_SIMT_ATOMIC_ADD(int)
+PADPROOF_SIMT_ATOMIC_ADD(unsigned)
+PADPROOF_SIMT_ATOMIC_ADD(unsigned long long)
+PADPROOF_SIMT_ATOMIC_ADD(float)
+PADPROOF_SIMT_ATOMIC_ADD(double)
+PADPROOF_SIMT_ATOMIC_ADD(__half)
+PADPROOF_SIMT_ATOMIC_ADD(__nv_bfloat16)
+PADPROOF_SIMT_ATOMIC_ADD(__half2)
+PADPROOF_SIMT_ATOMIC_ADD(__nv_bfloat162)
+PADPROOF_SIMT_ATOMIC_ADD(float2)
+PADPROOF_SIMT_ATOMIC_ADD(float4)
+PADPROOF_SIMT_ATOMIC(atomicSub, int,
+                     static_cast<int>(static_cast<unsigned>(old) - static_cast<unsigned>(value)))
 PADPROOF_SIMT_ATOMIC(atomicSub, unsigned, old - value)
 PADPROOF_SIMT_ATOMIC(atomicExch, int, value)
 PADPROOF_SIMT_ATOMIC(atomicExch, unsigned, value)
@@ -51,17 +149,32 @@ PADPROOF_SIMT_ATOMICS_OF_INTEGER(int)
 PADPROOF_SIMT_ATOMICS_OF_INTEGER(unsigned)
 PADPROOF_SIMT_ATOMICS_OF_INTEGER(long long)
 PADPROOF_SIMT_ATOMICS_OF_INTEGER(unsigned long long)
+// Counters that wrap: value is the last number before 0, or the one to start again from.
+PADPROOF_SIMT_ATOMIC(atomicInc, unsigned, old >= value ? 0 : old + 1)
+PADPROOF_SIMT_ATOMIC(atomicDec, unsigned, old == 0 || old > value ? value : old - 1)
 #undef PADPROOF_SIMT_ATOMICS_OF_INTEGER
+#undef PADPROOF_SIMT_ATOMIC_ADD
 #undef PADPROOF_SIMT_ATOMIC
+#undef PADPROOF_SIMT_ATOMIC_OPERATION
+#undef PADPROOF_SIMT_ATOMIC_IN_SCOPE
 
-#define PADPROOF_SIMT_ATOMIC_CAS(T)                                         \
-  inline T atomicCAS(T* address, T compare, T value) {                      \
-    return padproof::simt::ReadModifyWrite(                                 \
-        address, [=](T old) -> T { return old == compare ? value : old; }); \
+#define PADPROOF_SIMT_ATOMIC_CAS_IN_SCOPE(name, T)                                             \
+  PADPROOF_SIMT_INLINE T name(T* address, T compare, T value, PADPROOF_SIMT_SITE) {            \
+    RequireAligned(address, where);                                                            \
+    return ReadModifyWrite(address, [=](T old) -> T { return old == compare ? value : old; }); \
   }
+#define PADPROOF_SIMT_ATOMIC_CAS(T)                     \
+  PADPROOF_SIMT_ATOMIC_CAS_IN_SCOPE(atomicCAS, T)       \
+  PADPROOF_SIMT_ATOMIC_CAS_IN_SCOPE(atomicCAS_block, T) \
+  PADPROOF_SIMT_ATOMIC_CAS_IN_SCOPE(atomicCAS_system, T)
 PADPROOF_SIMT_ATOMIC_CAS(int)
 PADPROOF_SIMT_ATOMIC_CAS(unsigned)
 PADPROOF_SIMT_ATOMIC_CAS(unsigned long long)
 PADPROOF_SIMT_ATOMIC_CAS(unsigned short)
 #undef PADPROOF_SIMT_ATOMIC_CAS
+#undef PADPROOF_SIMT_ATOMIC_CAS_IN_SCOPE
+
+}  // namespace toolkit_names
+}  // namespace host_build
+}  // namespace padproof::simt
 #pragma GCC visibility pop

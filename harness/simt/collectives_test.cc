@@ -1,5 +1,4 @@
-// Device functions of the SIMT layer against plain loops: barriers with a result, warp operations,
-// atomics, intrinsics.
+// Barriers and warp operations of the SIMT layer against plain loops.
 
 #include <gtest/gtest.h>
 
@@ -190,90 +189,92 @@ TEST(SimtDeviceFunctions, Votes) {
   }
 }
 
-// ---- atomics, arithmetic ------------------------------------------------------------------------
+// ---- match, reduce, activemask ------------------------------------------------------------------
 
-struct Counters {
-  int i = 0, i_max = -1000, i_min = 1000, exchanged = -1, lock = 0;
-  unsigned u = 0, u_max = 0, u_min = kAll, bits_or = 0, bits_and = kAll, bits_xor = 0;
-  unsigned long long u64 = 0;
-  float f = 0, f_max = -1e30f;
-  double d = 0;
-};
-
-__global__ void UpdateCounters(Counters* c, int* tickets) {
+__global__ void MatchAndReduce(const int* values, unsigned mask, unsigned* any, unsigned* all,
+                               int* sum, int* least, unsigned* bits) {
   const int i = threadIdx.x;
-  tickets[i] = atomicAdd(&c->i, 1);
-  atomicMax(&c->i_max, i - 40);
-  atomicMin(&c->i_min, i - 40);
-  atomicExch(&c->exchanged, i);
-  atomicAdd(&c->u, 3u);
-  atomicMax(&c->u_max, static_cast<unsigned>(i));
-  atomicMin(&c->u_min, static_cast<unsigned>(i));
-  atomicOr(&c->bits_or, 1u << (i % 32));
-  atomicAnd(&c->bits_and, ~(1u << (i % 16)));
-  atomicXor(&c->bits_xor, 1u << (i % 32));
-  atomicAdd(&c->u64, 1ull << 33);
-  atomicAdd(&c->f, 0.5f);
-  atomicAdd(&c->d, 0.25);
-  // The maximum of floats, as kernels write it.
-  int seen = __float_as_int(c->f_max), assumed = 0;
-  do {
-    assumed = seen;
-    const float larger = fmaxf(__int_as_float(assumed), static_cast<float>(i));
-    seen = atomicCAS(reinterpret_cast<int*>(&c->f_max), assumed, __float_as_int(larger));
-  } while (seen != assumed);
+  if ((mask >> i & 1) == 0) return;
+  int equal = 0;
+  any[i] = __match_any_sync(mask, values[i]);
+  all[i] = __match_all_sync(mask, values[i], &equal);
+  if ((all[i] != 0) != (equal != 0)) all[i] = 0xdead;
+  sum[i] = __reduce_add_sync(mask, values[i]);
+  least[i] = __reduce_min_sync(mask, values[i]);
+  bits[i] = __reduce_xor_sync(mask, static_cast<unsigned>(values[i]));
 }
 
-TEST(SimtDeviceFunctions, Atomics) {
-  Counters c;
-  std::vector<int> tickets(100), expected(100);
-  std::iota(expected.begin(), expected.end(), 0);
-  simt::ApplySchedule(Order::random, 1);
-  EXPECT_LAUNCHES(UpdateCounters, 1, 100, 0, nullptr, &c, tickets.data());
-  simt::CurrentOptions() = {};
-  EXPECT_NE(tickets, expected);
-  std::sort(tickets.begin(), tickets.end());
-  EXPECT_EQ(tickets, expected);
-  EXPECT_EQ(c.i, 100);
-  EXPECT_EQ(c.i_max, 59);
-  EXPECT_EQ(c.i_min, -40);
-  EXPECT_GE(c.exchanged, 0);
-  EXPECT_EQ(c.u, 300u);
-  EXPECT_EQ(c.u_max, 99u);
-  EXPECT_EQ(c.u_min, 0u);
-  EXPECT_EQ(c.bits_or, kAll);
-  EXPECT_EQ(c.bits_and, 0xffff0000u);
-  EXPECT_EQ(c.bits_xor, 0xfffffff0u);  // 100 = 3 * 32 + 4
-  EXPECT_EQ(c.u64, 100ull << 33);
-  EXPECT_EQ(c.f, 50.0f);
-  EXPECT_EQ(c.d, 25.0);
-  EXPECT_EQ(c.f_max, 99.0f);
+TEST(SimtDeviceFunctions, MatchAndReduceOverEveryMaskOfFourLanes) {
+  // The values say which lanes agree: every partition of four lanes appears.
+  for (unsigned code = 0; code < 256; code++) {
+    int values[4];
+    for (int i = 0; i < 4; i++) values[i] = static_cast<int>(code >> 2 * i & 3) - 2;
+    for (unsigned mask = 1; mask < 16; mask++) {
+      unsigned any[4]{}, all[4]{}, bits[4]{};
+      int sum[4]{}, least[4]{};
+      EXPECT_LAUNCHES(MatchAndReduce, dim3(1), dim3(4), 0, nullptr, values, mask, any, all, sum,
+                      least, bits);
+      unsigned expected_bits = 0;
+      int expected_sum = 0, expected_least = 9;
+      for (int i = 0; i < 4; i++) {
+        if ((mask >> i & 1) == 0) continue;
+        expected_sum += values[i];
+        expected_least = std::min(expected_least, values[i]);
+        expected_bits ^= static_cast<unsigned>(values[i]);
+      }
+      for (int i = 0; i < 4; i++) {
+        if ((mask >> i & 1) == 0) continue;
+        unsigned same = 0;
+        for (int j = 0; j < 4; j++) {
+          if ((mask >> j & 1) != 0 && values[j] == values[i]) same |= 1u << j;
+        }
+        ASSERT_EQ(any[i], same);
+        ASSERT_EQ(all[i], same == mask ? mask : 0);
+        ASSERT_EQ(sum[i], expected_sum);
+        ASSERT_EQ(least[i], expected_least);
+        ASSERT_EQ(bits[i], expected_bits);
+      }
+    }
+  }
 }
 
-__constant__ float constant_table[2] = {2.0f, 3.0f};
-
-__global__ void Arithmetic(const float* x, float* out) {
-  int n = 0;
-  out[n++] = __expf(*x);
-  out[n++] = exp2f(*x);
-  out[n++] = __fdividef(*x, 4.0f);
-  out[n++] = rsqrtf(16.0f);
-  out[n++] = __ldg(x);
-  out[n++] = fmaxf(*x, -INFINITY);
-  out[n++] = min(7, 3) + max(2u, 5u);
-  out[n++] = min(*x, max(0.5f, constant_table[1]));
-  out[n++] = __popc(0xf0f0u) + __clz(1) + __ffs(8);
-  out[n++] = __fmaf_rn(*x, 2.0f, 1.0f);
-  out[n++] = __logf(*x);
+/// Opportunistic aggregation: the lanes that are together elect one that adds for all.
+__global__ void Aggregate(int* counter, int* ticket, unsigned* masks) {
+  const int i = threadIdx.x;
+  if (i % 3 == 0) return;
+  const unsigned together = __activemask();
+  const int leader = __ffs(static_cast<int>(together)) - 1;
+  int base = 0;
+  if (i % 32 == leader) base = atomicAdd(counter, __popc(together));
+  base = __shfl_sync(together, base, leader);
+  ticket[i] = base + __popc(together & ((1u << i % 32) - 1));
+  masks[i] = together;
 }
 
-TEST(SimtDeviceFunctions, Intrinsics) {
-  const float x = 1.5f;
-  const std::vector<float> expected = {std::exp(x), std::exp2(x), 0.375f, 0.25f,      x, x, 8.0f,
-                                       x,           8 + 31 + 4,   4.0f,   std::log(x)};
-  std::vector<float> out(expected.size());
-  EXPECT_LAUNCHES(Arithmetic, 1, 1, 0, nullptr, &x, out.data());
-  EXPECT_EQ(out, expected);
+TEST(SimtDeviceFunctions, ActiveMaskNamesTheCallerAndLanesThatAreWithIt) {
+  for (Order order : {Order::forward, Order::reverse, Order::random, Order::warp_lag}) {
+    for (uint32_t seed = 0; seed < 8; seed++) {
+      simt::ApplySchedule(order, seed);
+      int counter = 0, ticket[70];
+      unsigned masks[70];
+      EXPECT_LAUNCHES(Aggregate, dim3(1), dim3(70), 0, nullptr, &counter, ticket, masks);
+      std::vector<int> seen(70);
+      int callers = 0;
+      for (int i = 0; i < 70; i++) {
+        if (i % 3 == 0) continue;
+        callers++;
+        EXPECT_TRUE(masks[i] >> i % 32 & 1);
+        for (int lane = 0; lane < 32; lane++) {
+          if (masks[i] >> lane & 1) {
+            EXPECT_EQ(masks[i], masks[i - i % 32 + lane]);
+          }
+        }
+        EXPECT_EQ(seen.at(ticket[i])++, 0);
+      }
+      EXPECT_EQ(counter, callers);
+    }
+  }
+  simt::ApplySchedule(Order::forward, 0);
 }
 
 }  // namespace
