@@ -162,6 +162,26 @@ TEST(SimtDeviceFunctions, AShuffleFromALaneOutsideTheMaskIsPoison) {
   EXPECT_EQ(out[8], 0.0f);
 }
 
+/// Two operations of one warp, each of which names a lane that leaves.
+__global__ void TwoWaitAndTwoLeave(int* out) {
+  const int i = threadIdx.x;
+  if (i >= 4) return;
+  const unsigned mask = i < 2 ? 0b010011u : 0b101100u;
+  out[i] = __shfl_sync(mask, i, i ^ 1);
+}
+
+TEST(SimtDeviceFunctions, LanesThatLeaveOneAfterAnotherEndOneOperationEach) {
+  for (Order order : {Order::forward, Order::reverse, Order::random, Order::warp_lag}) {
+    for (uint32_t seed = 0; seed < 16; seed++) {
+      simt::ApplySchedule(order, seed);
+      std::vector<int> out(4, -1);
+      EXPECT_LAUNCHES(TwoWaitAndTwoLeave, dim3(1), dim3(6), 0, nullptr, out.data());
+      EXPECT_EQ(out, (std::vector<int>{1, 0, 3, 2}));
+    }
+  }
+  simt::ApplySchedule(Order::forward, 0);
+}
+
 __global__ void Vote(const int* predicates, unsigned* ballot, int* any, int* all) {
   const int i = threadIdx.x;
   ballot[i] = __ballot_sync(kAll, predicates[i]);

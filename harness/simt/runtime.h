@@ -58,12 +58,13 @@ inline constexpr unsigned kMaxWarps = kMaxThreads / kLanes;
 
 /// One thread of the running block: what a switch and a warp operation touch, in one cache line.
 struct alignas(64) Lane {
-  uint64_t in[2];   // what it publishes; two, since it may come to the next operation early
-  uint64_t out;     // what an operation of some lanes hands to it
-  Site where;       // the collective it waits at, or was last at
-  uint32_t mask;    // of the warp operation it waits at
-  uint32_t source;  // lane whose `in` a shuffle hands to this one
-  uint32_t thread;  // linear in the block
+  uint64_t in[2];         // what it publishes; two, since it may come to the next operation early
+  uint64_t out;           // what an operation of some lanes hands to it
+  Site where;             // the collective it waits at, or was last at
+  uint32_t mask;          // of the warp operation it waits at
+  uint32_t source;        // lane whose `in` a shuffle hands to this one
+  uint32_t thread;        // linear in the block
+  uint32_t must_resolve;  // members of the operation that this one is woken to resolve
   uint3 thread_idx;
 };
 
@@ -77,8 +78,6 @@ struct Warp {
   bool mixed = false;         // those who came later differ from it: look at each
   uint32_t slot = 0;          // of Lane::in, for the next operation of all lanes
   uint32_t full_members = 0;  // of the last operation of all lanes
-  uint32_t must_resolve = 0;  // members whose operation `resolver` is woken to resolve
-  uint32_t resolver = 0;
 };
 
 extern Lane lanes[kMaxThreads];

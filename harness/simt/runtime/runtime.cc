@@ -153,12 +153,11 @@ void LeaveKernel(unsigned me) {
   state.live--;
   for (uint32_t waiting = warp.in_operation; waiting != 0; waiting &= waiting - 1) {
     const unsigned lane = Lowest(waiting);
-    const Lane& waiter = lanes[warp_index * kLanes + lane];
+    Lane& waiter = lanes[warp_index * kLanes + lane];
     if ((waiter.mask & BitOf(me)) == 0) continue;
     const uint32_t members = MembersIfComplete(warp_index, waiter.mask, waiter.where);
     if (members == 0) continue;
-    warp.must_resolve = members;
-    warp.resolver = lane;
+    waiter.must_resolve = members;
     state.ready.Add(warp_index, 1u << lane);
     break;  // a second operation that names this lane would name members of the first
   }
@@ -220,8 +219,7 @@ uint32_t ArriveAtWarpOperation(uint32_t mask, Site where) {
   if (const uint32_t members = MembersIfComplete(me / kLanes, mask, where)) return members;
   WakeConvergedIfLast(me / kLanes);
   RunNext(me);
-  if (warp.must_resolve == 0 || warp.resolver != me % kLanes) return 0;
-  return std::exchange(warp.must_resolve, 0);
+  return std::exchange(lanes[me].must_resolve, 0);
 }
 
 void ReleaseWarp(uint32_t members, [[maybe_unused]] bool orders_memory) {
