@@ -31,12 +31,7 @@ enum class Order : int32_t { forward = 0, reverse = 1, random = 2, warp_lag = 3 
 
 struct Schedule {
   Order order = Order::forward;
-  uint32_t seed = 0;     // of all that the schedule draws; 0 where it draws nothing
-  uint32_t preempt = 0;  // N: at a memory access, a thread is preempted one time in N; 0: never
-
-  constexpr bool Draws() const {
-    return order == Order::random || order == Order::warp_lag || preempt != 0;
-  }
+  uint32_t seed = 0;  // of the random order; 0 elsewhere
   bool operator==(const Schedule&) const = default;
 };
 

@@ -101,6 +101,14 @@ concept Shuffled = (std::is_arithmetic_v<T> && sizeof(T) <= 8) || std::is_same_v
 template <class T>
 concept Matched = std::is_arithmetic_v<T> && (sizeof(T) == 4 || sizeof(T) == 8);
 
+/// The bits of a value of up to 8 bytes, zeros above them.
+template <class T>
+PADPROOF_SIMT_INLINE uint64_t ZeroExtended(T value) {
+  uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof value);
+  return bits;
+}
+
 template <class T>
 PADPROOF_SIMT_INLINE auto Promote(T value) {
   if constexpr (std::is_arithmetic_v<T>) {
@@ -112,8 +120,7 @@ PADPROOF_SIMT_INLINE auto Promote(T value) {
 
 template <class T>
 PADPROOF_SIMT_INLINE T ShuffleFrom(uint32_t mask, T value, uint32_t source, Site where) {
-  uint64_t in = 0;
-  std::memcpy(&in, &value, sizeof value);
+  const uint64_t in = ZeroExtended(value);
   const uint64_t out = mask == kFullMask ? PullShuffled(in, source, where)
                                          : Collective(mask, in, source, where, MoveShuffled);
   std::memcpy(&value, &out, sizeof value);
@@ -214,24 +221,21 @@ PADPROOF_SIMT_INLINE unsigned __activemask(PADPROOF_SIMT_SITE) {
 
 template <padproof::simt::Matched T>
 PADPROOF_SIMT_INLINE unsigned __match_any_sync(unsigned mask, T value, PADPROOF_SIMT_SITE) {
-  uint64_t in = 0;
-  std::memcpy(&in, &value, sizeof value);
-  return static_cast<unsigned>(
-      padproof::simt::Collective(mask, in, 0, where, padproof::simt::MatchAny));
+  return static_cast<unsigned>(padproof::simt::Collective(mask, padproof::simt::ZeroExtended(value),
+                                                          0, where, padproof::simt::MatchAny));
 }
 
 template <padproof::simt::Matched T>
 PADPROOF_SIMT_INLINE unsigned __match_all_sync(unsigned mask, T value, int* predicate,
                                                PADPROOF_SIMT_SITE) {
-  uint64_t in = 0;
-  std::memcpy(&in, &value, sizeof value);
   const auto resolve = [](padproof::simt::Lane* warp, uint32_t slot, uint32_t members) {
     const uint64_t first = warp[std::countr_zero(members)].in[slot];
     bool equal = true;
     padproof::simt::ForEachLane(members, [&](int i) { equal &= warp[i].in[slot] == first; });
     padproof::simt::ForEachLane(members, [&](int i) { warp[i].out = equal ? members : 0; });
   };
-  const uint64_t all = padproof::simt::Collective(mask, in, 0, where, resolve);
+  const uint64_t all =
+      padproof::simt::Collective(mask, padproof::simt::ZeroExtended(value), 0, where, resolve);
   *predicate = all != 0;
   return static_cast<unsigned>(all);
 }

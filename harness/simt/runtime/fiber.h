@@ -8,8 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "harness/simt/runtime/context.h"
 #include "harness/simt/runtime.h"
+#include "harness/simt/runtime/context.h"
 
 #if !defined(SIMT_ASAN) && defined(__SANITIZE_ADDRESS__)
 #define SIMT_ASAN 1

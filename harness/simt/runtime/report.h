@@ -28,10 +28,7 @@ std::string TextOf(Site where) {
 }
 
 std::string TextOfSchedule() {
-  const Options& options = state.options;
-  std::string text = Text("schedule %s seed %u", NameOf(options.order).data(), options.seed);
-  if (options.preempt_every != 0) text += Text(" preempt %u", options.preempt_every);
-  return text;
+  return Text("schedule %s seed %u", NameOf(state.options.order).data(), state.options.seed);
 }
 
 std::string TextOfBlock() {
@@ -46,9 +43,8 @@ std::string TextOfCurrent() {
   const Current& c = current;
   if (state.running == kNobody) return TextOfBlock() + TextOfSchedule() + "\n";
   return TextOfBlock() +
-         Text("thread (%u,%u,%u) of block (%u,%u,%u), ", c.lane->thread_idx.x,
-              c.lane->thread_idx.y, c.lane->thread_idx.z, c.block_dim.x, c.block_dim.y,
-              c.block_dim.z) +
+         Text("thread (%u,%u,%u) of block (%u,%u,%u), ", c.lane->thread_idx.x, c.lane->thread_idx.y,
+              c.lane->thread_idx.z, c.block_dim.x, c.block_dim.y, c.block_dim.z) +
          TextOfSchedule() + "\n";
 }
 
@@ -64,8 +60,7 @@ std::string ActivityOf(unsigned i) {
   }
   if (in_operation) {
     return (i == state.running ? "calls" : "waits at") +
-           (" the warp operation of " + TextOf(lane.where)) +
-           Text(" with mask 0x%08x", lane.mask);
+           (" the warp operation of " + TextOf(lane.where)) + Text(" with mask 0x%08x", lane.mask);
   }
   if ((warp.converging & BitOf(i)) != 0) {
     return "waits at the __activemask of " + TextOf(lane.where);

@@ -1,9 +1,9 @@
 // Which thread runs next, and in which order blocks run: a function of the case's order and seed
 // alone. Included by runtime.cc only.
 //
-// A thread runs from one collective, or one preempted memory access, to the next. `forward` goes on
-// with the next higher lane of its warp that can run, round the warp, then with the next warp (a warp
-// on its own stays in the cache); `reverse` with the next lower one; `random` with any thread.
+// A thread runs undisturbed from one collective to the next. `forward` goes on
+// with the next higher lane of its warp that can run, round the warp, then with the next warp (a
+// warp on its own stays in the cache); `reverse` with the next lower one; `random` with any thread.
 // `warp_lag` is `forward`, but one warp, or one lane of a block that has one warp, runs only when
 // nobody else can.
 

@@ -12,8 +12,8 @@
 #include <cstring>
 #include <vector>
 
-#include "harness/simt/runtime/fiber.h"
 #include "harness/simt/runtime.h"
+#include "harness/simt/runtime/fiber.h"
 
 namespace padproof::simt {
 inline namespace host_build {

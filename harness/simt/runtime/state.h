@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "harness/base/random.h"
-#include "harness/simt/runtime/fiber.h"
 #include "harness/simt/runtime.h"
+#include "harness/simt/runtime/fiber.h"
 #include "harness/simt/runtime/schedule.h"
 #include "harness/simt/runtime/shared_memory.h"
 
