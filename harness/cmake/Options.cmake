@@ -3,6 +3,7 @@
 option(PADPROOF_TORCH "Build the LibTorch kernels if LibTorch is found" ON)
 option(PADPROOF_CUDA "Compile the .cu kernels with nvcc too, if nvcc is found" ON)
 option(PADPROOF_FUZZ "Link fuzz targets with libFuzzer (clang); otherwise they only replay" OFF)
+option(PADPROOF_RACE "Compile the .cu kernels for the race checker of the SIMT layer" OFF)
 set(PADPROOF_SANITIZE "" CACHE STRING "Sanitizers for kernels and harness, e.g. address,undefined")
 
 # Arithmetic must not depend on the compiler: no contraction to fma, no fast-math.
@@ -37,7 +38,20 @@ function(padproof_print_left_out)
     ${PROJECT_BINARY_DIR}/generated/build_info.h @ONLY)
 endfunction()
 
+# What makes a kernel call the race checker at every access: the calls of -fsanitize=thread, which the
+# SIMT runtime answers, so that ThreadSanitizer itself is never linked. Only clang's driver, not
+# its compiler, refuses to combine it with other sanitizers.
+set(PADPROOF_RACE_OPTIONS "")
+if(PADPROOF_RACE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  set(PADPROOF_RACE_OPTIONS
+    -fsanitize=thread --param=tsan-instrument-func-entry-exit=0 -Wno-tsan)
+elseif(PADPROOF_RACE)
+  set(PADPROOF_RACE_OPTIONS
+    -Xclang -fsanitize=thread -mllvm -tsan-instrument-func-entry-exit=0)
+endif()
+
 # .cu files of `target` are C++ here: the SIMT header supplies CUDA's names.
 function(padproof_compile_cuda_as_cxx target)
-  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-xc++>)
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:CXX>:-xc++> ${PADPROOF_RACE_OPTIONS})
 endfunction()

@@ -24,7 +24,8 @@ inline namespace host_build {
 #if defined(SIMT_RACE) || defined(SIMT_TSAN)
 void EnterAtomic(const void* address, size_t bytes);
 void LeaveAtomic(const void* address, size_t bytes);
-void Fence();
+/// Fences reach the whole device, or the block.
+void Fence(bool device);
 
 /// Lives while the plain accesses of one atomic are made.
 class AtomicScope {
@@ -42,13 +43,13 @@ class AtomicScope {
   size_t bytes_;
 };
 
-PADPROOF_SIMT_INLINE void OrderMemory() { Fence(); }
+PADPROOF_SIMT_INLINE void OrderMemory(bool device) { Fence(device); }
 #else
 struct AtomicScope {
   PADPROOF_SIMT_INLINE AtomicScope(const void* /*address*/, size_t /*bytes*/) {}
 };
 
-PADPROOF_SIMT_INLINE void OrderMemory() {}
+PADPROOF_SIMT_INLINE void OrderMemory(bool /*device*/) {}
 #endif
 
 /// Replaces *address by update(old) and returns the old value.
@@ -100,9 +101,9 @@ PADPROOF_SIMT_INLINE float4 AtomicSum(float4* a, float4 v) {
 
 inline namespace toolkit_names {
 
-PADPROOF_SIMT_INLINE void __threadfence() { OrderMemory(); }
-PADPROOF_SIMT_INLINE void __threadfence_block() { OrderMemory(); }
-PADPROOF_SIMT_INLINE void __threadfence_system() { OrderMemory(); }
+PADPROOF_SIMT_INLINE void __threadfence() { OrderMemory(/*device=*/true); }
+PADPROOF_SIMT_INLINE void __threadfence_block() { OrderMemory(/*device=*/false); }
+PADPROOF_SIMT_INLINE void __threadfence_system() { OrderMemory(/*device=*/true); }
 
 // ---- the overloads that CUDA has, and no others: a kernel must not compile here alone -----------
 

@@ -35,7 +35,7 @@ namespace padproof::simt {
 inline namespace listening_build {
 void EnterAtomic(const void* address, size_t bytes) { Record('+', address, bytes); }
 void LeaveAtomic(const void* address, size_t bytes) { Record('-', address, bytes); }
-void Fence() { events += "fence "; }
+void Fence(bool device) { events += device ? "device " : "block "; }
 void ReportAndAbort(const char*, Site) { std::abort(); }
 }  // namespace listening_build
 }  // namespace padproof::simt
@@ -105,7 +105,7 @@ TEST(SimtAtomicScopes, EveryFence) {
                        __threadfence();
                        __threadfence_system();
                      }),
-            "fence fence fence ");
+            "block device device ");
 }
 
 }  // namespace

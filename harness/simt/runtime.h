@@ -32,8 +32,10 @@ inline namespace host_build {
 struct Options {
   Order order = Order::forward;  // of threads between two collectives, and of blocks
   uint32_t seed = 0;             // of all that the schedule draws
+  uint32_t preempt_every = 0;    // N: also at a memory access, one in N; needs SIMT_RACE
   unsigned char fill = 0xFF;     // each byte of fresh memory: NaN in every dtype
   bool exited_threads_may_miss_barriers = false;  // else that is reported as divergence
+  bool race_aborts = true;                        // else a race is reported and the launch goes on
 };
 Options& CurrentOptions();
 

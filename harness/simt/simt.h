@@ -7,7 +7,7 @@
 //   SIMT_DYNAMIC_SHARED(T, name)     T* name: the launch's dynamic shared memory
 //   padproof::simt::launch(kernel, grid, block, dynamic_bytes, stream, arguments...)
 //   padproof::simt::AllowDynamicShared(kernel, bytes)    needed once above 48 KiB, up to 227 KiB
-//   padproof::simt::ApplySchedule(order, seed)           before launches; nothing on the device
+//   padproof::simt::ApplySchedule(order, seed, preempt)  before launches; nothing on the device
 //   padproof::simt::ErrorText(error)
 
 #pragma once
@@ -33,7 +33,7 @@ struct TypeIdentity {
   using Type = T;
 };
 
-inline void ApplySchedule(Order, uint32_t) {}
+inline void ApplySchedule(Order, uint32_t, uint32_t = 0) {}
 
 template <class... Parameters>
 cudaError_t AllowDynamicShared(void (*kernel)(Parameters...), size_t bytes) {
@@ -148,9 +148,10 @@ PADPROOF_SIMT_INLINE void* SharedData(SharedArray& array) {
 }
 
 /// Order in which the launches that follow on this OS thread run blocks and threads.
-inline void ApplySchedule(Order order, uint32_t seed) {
+inline void ApplySchedule(Order order, uint32_t seed, uint32_t preempt_every = 0) {
   CurrentOptions().order = order;
   CurrentOptions().seed = seed;
+  CurrentOptions().preempt_every = preempt_every;
 }
 
 template <class... Parameters>

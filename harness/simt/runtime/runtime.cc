@@ -16,7 +16,9 @@
 
 #include "harness/base/random.h"
 #include "harness/simt/runtime/fiber.h"
+#include "harness/simt/runtime/launch.h"
 #include "harness/simt/runtime/limits.h"
+#include "harness/simt/runtime/race_interface.h"
 #include "harness/simt/runtime/report.h"
 #include "harness/simt/runtime/schedule.h"
 #include "harness/simt/runtime/shared_memory.h"
@@ -65,8 +67,7 @@ PADPROOF_SIMT_INLINE void Run(unsigned next, unsigned me) {
     SwitchFibers(state.fibers[me], launcher);
     return;
   }
-  current.lane = &lanes[next];
-  state.running = next;
+  MakeCurrent(next);
   SwitchFibers(state.fibers[me], state.fibers[next]);
 }
 
@@ -109,6 +110,7 @@ void ReleaseBarrier() {
     state.ready.Add(w, warps[w].at_barrier);
     warps[w].at_barrier = 0;
   }
+  race::Barrier();
   state.barrier_result = state.predicates;
   state.at_barrier = 0;
   state.predicates = 0;
@@ -222,7 +224,7 @@ uint32_t ArriveAtWarpOperation(uint32_t mask, Site where) {
   return std::exchange(lanes[me].must_resolve, 0);
 }
 
-void ReleaseWarp(uint32_t members, [[maybe_unused]] bool orders_memory) {
+void ReleaseWarp(uint32_t members, bool orders_memory) {
   const unsigned me = state.running;
   Warp& warp = warps[me / kLanes];
   warp.in_operation &= ~members;
@@ -231,6 +233,7 @@ void ReleaseWarp(uint32_t members, [[maybe_unused]] bool orders_memory) {
     warp.slot ^= 1;
   }
   state.statistics.warp_operations++;
+  race::WarpOperation(me / kLanes, members, orders_memory);
   if (state.options.order != Order::random) {
     state.ready.Add(me / kLanes, members & ~BitOf(me));
     return;
@@ -257,86 +260,13 @@ void* AllocateShared(SharedArray& array) {
   }
   if (data == nullptr)
     ReportAndAbort("a block uses more than 227 KiB of shared memory", array.where);
+  race::Forget(data, array.bytes);
   array.block_epoch = current.block_epoch;
   array.data = data;
   return data;
 }
 
 // ---- launches -----------------------------------------------------------------------------------
-
-namespace {
-
-bool CreateFibers(unsigned threads) {
-  for (unsigned i = 0; i < threads; i++) {
-    if (state.fibers[i].stack == nullptr && !CreateFiber(state.fibers[i], i, RunThreads)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-void PrepareLaunch(const LaunchRequest& request) {
-  const dim3& block = request.block;
-  state.options = options_of_thread;
-  state.random = Random(state.options.seed);
-  state.run_thread = request.run_thread;
-  state.closure = request.closure;
-  state.threads = block.x * block.y * block.z;
-  for (unsigned i = 0; i < state.threads; i++) {
-    lanes[i].thread = i;
-    lanes[i].thread_idx = {i % block.x, i / block.x % block.y, i / (block.x * block.y)};
-  }
-  launcher.stack = nullptr;
-  current.grid_dim = request.grid;
-  current.block_dim = block;
-  current.poison = state.options.fill * 0x0101010101010101ull;
-  // Unlike those of any other runtime in this process, should a kernel's statics be shared.
-  if (current.block_epoch == 0) current.block_epoch = Mix(reinterpret_cast<uintptr_t>(&state));
-}
-
-void LetOneLag() {
-  const unsigned all_warps = (state.threads + kLanes - 1) / kLanes;
-  const unsigned seed = state.options.seed;
-  if (all_warps > 1) {
-    state.ready.LetLag(seed % all_warps, ~0u);
-  } else {
-    state.ready.LetLag(0, 1u << seed % state.threads);
-  }
-}
-
-void PrepareBlock(uint3 block_idx, size_t dynamic_bytes) {
-  current.block_idx = block_idx;
-  current.block_epoch++;
-  state.live = state.threads;
-  state.at_barrier = 0;
-  state.predicates = 0;
-  state.ready = {};
-  if (state.options.order == Order::warp_lag) LetOneLag();
-  for (unsigned w = 0; w * kLanes < state.threads; w++) {
-    const unsigned lanes = std::min(state.threads - w * kLanes, kLanes);
-    const uint32_t all = lanes == kLanes ? ~0u : BitsBelow(lanes);
-    warps[w] = {};
-    warps[w].live = all;
-    state.ready.Add(w, all);
-  }
-  current.dynamic_shared = nullptr;
-  if (dynamic_bytes != 0) {
-    current.dynamic_shared =
-        state.shared.Allocate("(dynamic)", Site::current(), dynamic_bytes, 128, state.options.fill);
-  }
-}
-
-void RunBlock() {
-  const unsigned first = state.ready.TakeFirst(state.options.order, state.random);
-  current.lane = &lanes[first];
-  state.running = first;
-  state.statistics.switches++;
-  SwitchFibers(launcher, state.fibers[first]);
-  state.statistics.blocks++;
-  state.shared.Release();
-}
-
-}  // namespace
 
 cudaError_t Launch(const LaunchRequest& request) {
   if (inside_launch) Abort("padproof simt: launch called from inside a kernel\n");
@@ -345,14 +275,16 @@ cudaError_t Launch(const LaunchRequest& request) {
   }
   const std::lock_guard lock(state.one_launch_at_a_time);
   if (const cudaError_t error = CheckLimits(request); error != cudaSuccess) return error;
-  PrepareLaunch(request);
-  if (!CreateFibers(state.threads)) return cudaErrorMemoryAllocation;
+  PrepareLaunch(request, options_of_thread);
+  if (!CreateFibers(state.threads, RunThreads)) return cudaErrorMemoryAllocation;
   const dim3& grid = request.grid;
   const uint32_t blocks = grid.x * grid.y * grid.z;
   const BlockOrder order(state.options.order, blocks, state.random);
   inside_launch = true;
+  race::BeginLaunch(state.threads);
   for (uint32_t i = 0; i < blocks; i++) {
     const uint32_t b = order[i];
+    race::BeginBlock(b);
     PrepareBlock({b % grid.x, b / grid.x % grid.y, b / grid.x / grid.y}, request.dynamic_bytes);
     RunBlock();
   }
@@ -376,6 +308,22 @@ cudaError_t SetDynamicSharedLimit(const void* kernel, size_t bytes) {
 
 Options& CurrentOptions() { return options_of_thread; }
 Statistics& CurrentStatistics() { return state.statistics; }
+
+// ---- what the race checker asks ----------------------------------------------------------------
+
+namespace race {
+
+void MaybePreempt() {
+  if (state.random.Below(state.options.preempt_every) != 0) return;
+  const unsigned me = state.running;
+  state.ready.Add(me / kLanes, 1u << me % kLanes);
+  RunNext(me);
+}
+std::string NameOfAddress(const void* address) { return state.shared.NameOf(address); }
+std::string TextOfRunning() { return TextOfCurrent(); }
+bool RacesAbort() { return state.options.race_aborts; }
+
+}  // namespace race
 
 }  // namespace host_build
 }  // namespace padproof::simt

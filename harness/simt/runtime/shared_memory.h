@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "harness/simt/runtime.h"
@@ -35,6 +36,17 @@ class SharedMemory {
     live_.push_back({name, where, static_cast<unsigned char*>(data), bytes});
     used_bytes_ += bytes;
     return data;
+  }
+
+  /// "shared array 'tile', byte 132", or "".
+  std::string NameOf(const void* address) const {
+    for (const Allocation& a : live_) {
+      const auto byte = static_cast<size_t>(static_cast<const unsigned char*>(address) - a.data);
+      if (byte < a.bytes) {
+        return "shared array '" + std::string(a.name) + "', byte " + std::to_string(byte);
+      }
+    }
+    return "";
   }
 
   size_t used_bytes() const { return used_bytes_; }
