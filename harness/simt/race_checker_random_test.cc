@@ -58,16 +58,19 @@ class Oracle {
     known_[thread].Join(released_[atomic], true);
     released_[atomic].Join(fenced_[thread], true);
   }
-  /// Of the atomics on a word only the last one counts: the others came before it.
+  /// Of the atomics on a word only the last one counts: the others came before it. What a thread
+  /// read before its own atomic was a guess.
   bool Races(unsigned thread, Access access, uintptr_t begin, uintptr_t end) const {
-    std::vector<uintptr_t> later_atomics;
+    std::vector<const Event*> later_atomics;
     for (auto event = events_.rbegin(); event != events_.rend(); ++event) {
       const Event& e = *event;
-      if (e.access == Access::atomic) {
-        if (std::ranges::find(later_atomics, e.begin) != later_atomics.end()) continue;
-        later_atomics.push_back(e.begin);
-      }
-      if (e.thread == thread || e.end <= begin || end <= e.begin) continue;
+      const bool superseded = std::ranges::any_of(later_atomics, [&](const Event* atomic) {
+        if (e.begin / 4 != atomic->begin / 4) return false;
+        return e.access == Access::atomic ||
+               (e.access == Access::read && e.thread == atomic->thread);
+      });
+      if (e.access == Access::atomic) later_atomics.push_back(&e);
+      if (superseded || e.thread == thread || e.end <= begin || end <= e.begin) continue;
       if (e.access == access && access != Access::write) continue;
       const Known& known = known_[thread];
       if ((e.access == Access::read ? known.execution : known.memory)[e.thread] < e.time) {
@@ -76,8 +79,12 @@ class Oracle {
     }
     return false;
   }
+  /// Remembered word by word.
   void Do(unsigned thread, Access access, uintptr_t begin, uintptr_t end) {
-    events_.push_back({thread, access, begin, end, time_++});
+    for (uintptr_t word = begin & ~uintptr_t{3}; word < end; word += 4) {
+      events_.push_back({thread, access, std::max(begin, word), std::min(end, word + 4), time_});
+    }
+    time_++;
   }
 
  private:

@@ -72,6 +72,7 @@ const Pair kPairs[] = {
     PAIR(BytesOfWords, "race (write/write)"),
     PAIR(Aggregates, "shared array 'rows', byte "),
     PAIR(VectorLoads, "shared array 'tile', byte "),
+    PAIR(MaximumByCas, "race (atomic/plain)"),
     PAIR(LeavesEarly, "shared array 'tile', byte "),
     Pair{"all fence, then one counts", SumByLastBlock<By::all_fence>, SumByLastBlock<By::no_fence>,
          "different blocks, no __threadfence and atomic between"},

@@ -77,7 +77,10 @@ struct Events {
     checker->BeginBlock(linear);
     return *this;
   }
-  uint64_t races() const { return checker->races(); }
+  uint64_t races() const {
+    checker->Settle();
+    return checker->races();
+  }
 
   std::unique_ptr<Checker> checker;
   uint32_t next = 1;

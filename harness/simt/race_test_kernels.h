@@ -195,6 +195,18 @@ __global__ void SumByLastBlock(Buffers b) {
   if (t == 0) *b.counter = 0;  // ready for the next launch: every block has counted
 }
 
+/// The Programming Guide's loop around atomicCAS begins with a plain read.
+template <bool kRight>
+__global__ void MaximumByCas(Buffers b) {
+  const int mine = static_cast<int>(threadIdx.x * 37 % kThreads);
+  int old = b.out[0], assumed;
+  do {
+    assumed = old;
+    old = atomicCAS(&b.out[0], assumed, max(mine, assumed));
+  } while (old != assumed);
+  if (!kRight) b.out[1 + blockIdx.x * kThreads + threadIdx.x] = b.out[0];
+}
+
 template <bool kRight>
 __global__ void LeavesEarly(Buffers b) {
   SIMT_SHARED(tile, int[kThreads]);

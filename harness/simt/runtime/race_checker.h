@@ -2,11 +2,11 @@
 // atomic, and nothing orders one before the other. Driven by events; race_hooks.cc derives them
 // from a run, a test can make them up. Included by race_hooks.cc and by its test only.
 //
-// Never a false alarm under the rules of race_order.h. May miss a race where a cell had more
-// readers (or threads doing atomics) that are ordered among each other by nothing than it
-// remembers: two segments, of different warps if possible. Then any plain write by a third warp, or
-// by one of the two, still meets an unordered one of them, unless releases and acquires ordered
-// just these two.
+// Never a false alarm under the rules of race_order.h and race_pending.h. May miss a race where a
+// cell had more readers (or threads doing atomics) that are ordered among each other by nothing
+// than it remembers: two segments, of different warps if possible. Then any plain write by a third
+// warp, or by one of the two, still meets an unordered one of them, unless releases and acquires
+// ordered just these two.
 
 #pragma once
 
@@ -16,34 +16,13 @@
 
 #include "harness/simt/runtime.h"
 #include "harness/simt/runtime/race_order.h"
+#include "harness/simt/runtime/race_pending.h"
 #include "harness/simt/runtime/race_shadow.h"
 
 namespace padproof::simt {
 inline namespace host_build {
 namespace race {
 namespace {
-
-enum class Access { read, write, atomic };
-
-enum class Reason {
-  no_barrier,    // nothing between the two
-  shuffle_only,  // a warp operation between, which does not order memory
-  other_block,   // no fence and atomic between
-};
-
-struct Party {
-  Access access = Access::read;
-  uint32_t block = 0;   // linear
-  unsigned thread = 0;  // linear, in the block
-  Position position = 0;
-  bool one_of_several = false;  // the thread, or another lane that did the same, was at `position`
-};
-
-struct Race {
-  Party earlier, later;
-  uintptr_t address;  // the first byte both touch
-  Reason reason;
-};
 
 class Checker {
  public:
@@ -52,16 +31,24 @@ class Checker {
   explicit Checker(Report report) : report_(report) {}
 
   void BeginLaunch(unsigned threads) {
+    Settle();
     shadow_.BeginLaunch(order_.BeginLaunch(threads));
     shared_.clear();
     reported_.clear();
   }
   void BeginBlock(uint32_t block) {
+    Settle();
     block_ = block;
     order_.BeginBlock(block);
   }
-  void Barrier() { order_.Barrier(); }
+  /// No thread of the launch will correct what it read.
+  void Settle() { Settle(PendingReads::kAnyWarp, ~0u); }
+  void Barrier() {
+    Settle();
+    order_.Barrier();
+  }
   void WarpOperation(unsigned warp, uint32_t members, bool orders_memory) {
+    Settle(warp, members);
     order_.WarpOperation(warp, members, orders_memory);
   }
   void Fence(unsigned thread, bool device) { order_.Fence(thread, device); }
@@ -207,6 +194,7 @@ class Checker {
   }
 
   void CheckCell(Cell& cell, uintptr_t address, const Now& now) {
+    if (now.access == Access::atomic) ForgetGuesses(cell, address, now);
     const uint32_t writer = 1u << WriterLane(cell);
     if (Unordered(cell.writer, writer, now, Clock::memory, address) != 0) {
       Found({.access = Access::write, .position = cell.writer_info & kMaxPosition}, cell.writer,
@@ -228,6 +216,18 @@ class Checker {
     } else if (now.access == Access::atomic || cell.writer != now.segment ||
                writer != now.lane) {  // its write says more than its read
       Hold(cell, address, now);
+    }
+  }
+
+  /// What the thread read before its atomic: of this word, the atomic says all that the read does.
+  void ForgetGuesses(Cell& cell, uintptr_t address, const Now& now) {
+    pending_.Forgive(now.thread, block_, address);
+    for (Holders& holders : cell.holders) {
+      const bool own = WarpOf(holders.segment) == now.thread / kLanes &&
+                       !order_.OtherBlock(holders.segment) && !holders.atomic();
+      if (!own || holders.lanes == 0) continue;
+      holders.lanes &= ~now.lane;
+      if (holders.lanes == 0) holders = {};
     }
   }
 
@@ -289,13 +289,6 @@ class Checker {
 
   __attribute__((cold, noinline)) void Found(Party earlier, Segment segment, uint32_t lanes,
                                              uintptr_t address, const Now& now) {
-    constexpr size_t kMaxReports = 64;  // a launch
-    races_++;
-    for (const Pair& pair : reported_) {
-      if (pair.earlier == earlier.position && pair.later == now.position) return;
-    }
-    if (reported_.size() == kMaxReports) return;
-    reported_.push_back({earlier.position, now.position});
     earlier.thread = WarpOf(segment) * kLanes + static_cast<unsigned>(std::countr_zero(lanes));
     earlier.block = order_.BlockOf(segment);
     Reason reason = Reason::no_barrier;
@@ -305,7 +298,34 @@ class Checker {
       reason = Reason::shuffle_only;
     }
     const Party later{now.access, block_, now.thread, now.position, false};
-    report_({earlier, later, address, reason});
+    const Race race{earlier, later, address, reason};
+    if (earlier.access == Access::read && now.access == Access::atomic) {
+      HoldBack(race, lanes);
+    } else if (earlier.access == Access::atomic && now.access == Access::read) {
+      HoldBack(race, now.lane);
+    } else {
+      ReportOnce(race);
+    }
+  }
+
+  void HoldBack(const Race& race, uint32_t lanes) {
+    if (pending_.full()) Settle();
+    pending_.Add(race, lanes);
+  }
+
+  void Settle(unsigned warp, uint32_t lanes) {
+    pending_.Settle(warp, lanes, [this](const Race& race) { ReportOnce(race); });
+  }
+
+  void ReportOnce(const Race& race) {
+    constexpr size_t kMaxReports = 64;  // a launch
+    races_++;
+    for (const Pair& pair : reported_) {
+      if (pair.earlier == race.earlier.position && pair.later == race.later.position) return;
+    }
+    if (reported_.size() == kMaxReports) return;
+    reported_.push_back({race.earlier.position, race.later.position});
+    report_(race);
   }
 
   struct Pair {
@@ -317,6 +337,7 @@ class Checker {
   Shadow shadow_;
   Ranges shared_;  // of the launch
   Ranges static_;
+  PendingReads pending_;
   std::vector<Pair> reported_;  // in this launch
   uint32_t block_ = 0;
   uint64_t races_ = 0;

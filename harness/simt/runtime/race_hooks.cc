@@ -194,6 +194,10 @@ void BeginBlock(uint32_t linear_block) {
   const Quiet quiet;
   checker.BeginBlock(linear_block);
 }
+void LeaveBlock() {
+  running.inside = false;
+  checker.Settle();
+}
 void Barrier() {
   const Quiet quiet;
   checker.Barrier();

@@ -53,7 +53,7 @@ inline void EnterBlock(bool preempts) {
   running.preempts = preempts;
   running.inside = true;
 }
-inline void LeaveBlock() { running.inside = false; }
+void LeaveBlock();
 /// When the block's last thread arrived and before any goes on.
 void Barrier();
 /// When the last of `members` arrived and before any goes on. `orders_memory`: __syncwarp and
