@@ -120,6 +120,7 @@ struct LaunchRequest {
 
 cudaError_t Launch(const LaunchRequest& request);
 cudaError_t SetDynamicSharedLimit(const void* kernel, size_t bytes);
+size_t DynamicSharedLimit(const void* kernel);  // in bytes
 
 /// Waits for the block; returns how many of its threads came with `predicate` 1.
 PADPROOF_SIMT_CONVERGENT unsigned ArriveAtBarrier(unsigned predicate, Site where);

@@ -41,12 +41,17 @@ cudaError_t AllowDynamicShared(void (*kernel)(Parameters...), size_t bytes) {
                               cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
 }
 
-/// Enqueues the kernel; errors of its execution surface when the stream is synchronised.
+/// Enqueues the kernel and returns what is wrong with the launch itself, which cudaGetLastError
+/// then gives too; errors of its execution surface when the stream is synchronised.
 template <class... Parameters, class... Arguments>
 cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t dynamic_bytes,
                    cudaStream_t stream, Arguments&&... arguments) {
-  kernel<<<grid, block, dynamic_bytes, stream>>>(std::forward<Arguments>(arguments)...);
-  return cudaGetLastError();
+  const auto enqueue = [&](Parameters... bound) {
+    void* addresses[] = {static_cast<void*>(&bound)..., nullptr};
+    return cudaLaunchKernel(reinterpret_cast<const void*>(kernel), grid, block, addresses,
+                            dynamic_bytes, stream);
+  };
+  return enqueue(std::forward<Arguments>(arguments)...);
 }
 
 inline const char* ErrorText(cudaError_t error) { return cudaGetErrorString(error); }
@@ -67,39 +72,10 @@ inline const char* ErrorText(cudaError_t error) { return cudaGetErrorString(erro
 
 #include "harness/simt/atomics.h"
 #include "harness/simt/collectives.h"
+#include "harness/simt/host_api.h"
 #include "harness/simt/math_functions.h"
+#include "harness/simt/qualifiers.h"
 #include "harness/simt/runtime.h"
-
-#undef __global__
-#undef __device__
-#undef __host__
-#undef __shared__
-#undef __constant__
-#undef __forceinline__
-#undef __launch_bounds__
-#undef __grid_constant__
-#undef __align__
-
-#if !defined(SIMT_GLOBAL) && defined(__clang__)
-// Internal linkage lets AddressSanitizer put redzones around raw __shared__ arrays of templates.
-#define SIMT_GLOBAL __attribute__((internal_linkage))
-#elif !defined(SIMT_GLOBAL)
-#define SIMT_GLOBAL
-#endif
-
-#define __global__ SIMT_GLOBAL
-#define __device__
-#define __host__
-#define __constant__ static
-#define __shared__ static  // blocks run one after another
-#define __launch_bounds__(...)
-#define __grid_constant__
-#define __align__(n) __attribute__((aligned(n)))
-#if defined(__OPTIMIZE__)
-#define __forceinline__ inline __attribute__((always_inline))
-#else
-#define __forceinline__ inline
-#endif
 
 #define threadIdx (::padproof::simt::ThreadIdx())
 #define blockIdx (::padproof::simt::BlockIdx())
@@ -156,36 +132,28 @@ inline void ApplySchedule(Order order, uint32_t seed, uint32_t preempt_every = 0
 
 template <class... Parameters>
 cudaError_t AllowDynamicShared(void (*kernel)(Parameters...), size_t bytes) {
-  return SetDynamicSharedLimit(reinterpret_cast<const void*>(kernel), bytes);
+  return Record(SetDynamicSharedLimit(reinterpret_cast<const void*>(kernel), bytes));
 }
 
-/// Runs every block to its end. Divergence is reported on stderr and aborts; see README.md.
+/// Runs every block to its end. A failure is noted for cudaGetLastError too. Divergence is reported
+/// on stderr and aborts; see README.md.
 template <class... Parameters, class... Arguments>
 cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t dynamic_bytes,
-                   cudaStream_t /*stream*/, Arguments&&... arguments) {
+                   cudaStream_t stream, Arguments&&... arguments) {
+  if (const cudaError_t error = CheckStream(stream); error != cudaSuccess) return error;
   const auto bind = [kernel](Parameters... bound) { return [=] { kernel(bound...); }; };
   auto thread = bind(std::forward<Arguments>(arguments)...);
   const auto run_thread = [](void* closure) { (*static_cast<decltype(thread)*>(closure))(); };
-  return Launch({run_thread, &thread, reinterpret_cast<const void*>(kernel), grid, block,
-                 dynamic_bytes, kKernelHasAsan});
+  return Record(Launch({run_thread, &thread, reinterpret_cast<const void*>(kernel), grid, block,
+                        dynamic_bytes, kKernelHasAsan}));
 }
 
-inline const char* ErrorText(cudaError_t error) {
-  switch (error) {
-    case cudaSuccess:
-      return "no error";
-    case cudaErrorInvalidValue:
-      return "invalid argument";
-    case cudaErrorMemoryAllocation:
-      return "out of memory";
-    case cudaErrorInvalidConfiguration:
-      return "invalid configuration argument";
-  }
-  return "unrecognized error code";
-}
+inline const char* ErrorText(cudaError_t error) { return cudaGetErrorString(error); }
 
 }  // namespace host_build
 }  // namespace padproof::simt
 #pragma GCC visibility pop
+
+#include "harness/simt/unsupported.h"  // last: its macros refuse words
 
 #endif

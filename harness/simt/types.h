@@ -16,6 +16,8 @@
 
 #include <cstdint>
 
+#include "harness/simt/errors.h"
+
 #pragma GCC visibility push(hidden)
 namespace padproof::simt {
 inline namespace host_build {
@@ -69,27 +71,10 @@ struct dim3 {
   constexpr operator uint3() const { return {x, y, z}; }  // NOLINT(google-explicit-constructor)
 };
 
-/// Streams do not exist here: a launch returns when its last thread has left the kernel.
-using cudaStream_t = struct CUstream_st*;
-
-/// The toolkit's codes for what a launch refuses.
-enum cudaError_t {
-  cudaSuccess = 0,
-  cudaErrorInvalidValue = 1,
-  cudaErrorMemoryAllocation = 2,
-  cudaErrorInvalidConfiguration = 9,
-};
-
 }  // namespace host_build
 }  // namespace padproof::simt
 
 using namespace padproof::simt::toolkit_names;  // NOLINT(google-build-using-namespace)
-using padproof::simt::cudaError_t;
-using padproof::simt::cudaErrorInvalidConfiguration;
-using padproof::simt::cudaErrorInvalidValue;
-using padproof::simt::cudaErrorMemoryAllocation;
-using padproof::simt::cudaStream_t;
-using padproof::simt::cudaSuccess;
 using padproof::simt::dim3;
 #pragma GCC visibility pop
 

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "harness/base/random.h"
+#include "harness/simt/runtime/device_memory.h"
 #include "harness/simt/runtime/fiber.h"
 #include "harness/simt/runtime/launch.h"
 #include "harness/simt/runtime/limits.h"
@@ -290,6 +291,7 @@ cudaError_t Launch(const LaunchRequest& request) {
   }
   inside_launch = false;
   current.lane = nullptr;
+  CheckDeviceMemory("a launch ended");
   return cudaSuccess;
 }
 
@@ -304,6 +306,11 @@ cudaError_t SetDynamicSharedLimit(const void* kernel, size_t bytes) {
   }
   state.dynamic_limits.emplace_back(kernel, bytes);
   return cudaSuccess;
+}
+
+size_t DynamicSharedLimit(const void* kernel) {
+  const std::lock_guard lock(state.one_launch_at_a_time);
+  return DynamicLimitOf(kernel);
 }
 
 Options& CurrentOptions() { return options_of_thread; }

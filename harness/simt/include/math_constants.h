@@ -1,0 +1,5 @@
+// The toolkit's <math_constants.h>, on the host.
+
+#pragma once
+
+#include "harness/simt/toolkit.h"
