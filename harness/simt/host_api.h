@@ -24,7 +24,7 @@
 namespace padproof::simt {
 inline namespace host_build {
 
-/// Notes a failure for cudaGetLastError, unless it is cudaErrorNotReady; returns `error`.
+/// Notes a failure for cudaGetLastError; returns `error`.
 cudaError_t Record(cudaError_t error);
 
 /// cudaErrorInvalidResourceHandle for a stream that is destroyed or never was.
@@ -85,7 +85,6 @@ cudaError_t cudaDeviceSynchronize();
 /// and kernels what cudaFuncSetAttribute allowed them.
 cudaError_t cudaDeviceReset();
 cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest);
-cudaError_t cudaSetDeviceFlags(unsigned flags);
 cudaError_t cudaDeviceSetCacheConfig(cudaFuncCache config);  // a hint, here as there
 cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaDriverGetVersion(int* version);
@@ -167,7 +166,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t count, cudaMemcpy
 cudaError_t cudaMemset(void* to, int value, size_t count);
 cudaError_t cudaMemsetAsync(void* to, int value, size_t count, cudaStream_t stream = nullptr);
 
-// `width` and pitches in bytes; a pitch below `width` is cudaErrorInvalidPitchValue.
+// `width` and pitches in bytes; a pitch below `width` is cudaErrorInvalidPitchValue to a copy.
 inline cudaError_t cudaMemcpy2D(void* to, size_t to_pitch, const void* from, size_t from_pitch,
                                 size_t width, size_t height, cudaMemcpyKind kind) {
   return host_api::Copy2D(to, to_pitch, from, from_pitch, width, height, kind, nullptr);

@@ -185,9 +185,6 @@ inline constexpr unsigned cudaMemAttachGlobal = 1, cudaMemAttachHost = 2, cudaMe
 inline constexpr unsigned cudaStreamDefault = 0, cudaStreamNonBlocking = 1;
 inline constexpr unsigned cudaEventDefault = 0, cudaEventBlockingSync = 1,
                           cudaEventDisableTiming = 2, cudaEventInterprocess = 4;
-inline constexpr unsigned cudaDeviceScheduleAuto = 0, cudaDeviceScheduleSpin = 1,
-                          cudaDeviceScheduleYield = 2, cudaDeviceScheduleBlockingSync = 4,
-                          cudaDeviceMapHost = 8, cudaDeviceLmemResizeToMax = 16;
 inline constexpr unsigned cudaOccupancyDefault = 0, cudaOccupancyDisableCachingOverride = 1;
 
 }  // namespace toolkit_names

@@ -212,9 +212,11 @@ TEST_F(HostMemoryTest, RowsAreCopiedByTheirPitches) {
   EXPECT_EQ(std::string(device + 2 * pitch, 5), "zzmno");
   EXPECT_EQ(cudaMemcpy2D(device, 4, text, 6, 5, 3, cudaMemcpyHostToDevice),
             cudaErrorInvalidPitchValue);
+  EXPECT_EQ(cudaMemcpy2D(device, pitch, text, 4, 5, 3, cudaMemcpyHostToDevice),
+            cudaErrorInvalidPitchValue);
   EXPECT_EQ(cudaMemcpy2D(back, 4, device, pitch, 5, 1, cudaMemcpyDeviceToHost),
             cudaErrorInvalidPitchValue);
-  EXPECT_EQ(cudaMemset2D(device, 4, 0, 5, 1), cudaErrorInvalidPitchValue);
+  EXPECT_EQ(cudaMemset2D(device, 4, 0, 5, 1), cudaErrorInvalidValue);
   EXPECT_EQ(cudaMemset2D(device, pitch, 0, 5, 4), cudaErrorInvalidValue);
   EXPECT_EQ(cudaMemset2D(device, SIZE_MAX / 2, 0, 5, 4), cudaErrorInvalidValue);
 }
@@ -247,7 +249,26 @@ TEST_F(HostMemoryTest, TheAddressOfASymbolIsDeviceMemory) {
   EXPECT_EQ(cudaMemcpy(address, values, 12, cudaMemcpyHostToDevice), cudaErrorInvalidValue);
   EXPECT_OK(cudaMemcpyFromSymbol(back, unused_by_kernels, 8));
   EXPECT_EQ(back[1], 4.0f);
+  EXPECT_EQ(cudaMemcpy(back, address, 8, cudaMemcpyHostToHost), cudaErrorInvalidValue);
   EXPECT_EQ(cudaFree(address), cudaErrorInvalidValue);
+  float* element = nullptr;
+  EXPECT_OK(cudaGetSymbolAddress(&address, table));
+  EXPECT_OK(cudaGetSymbolAddress(&element, table[2]));
+  EXPECT_OK(cudaMemcpy(address + 3, values, 4, cudaMemcpyHostToDevice)) << "still of the whole";
+}
+
+TEST_F(HostMemoryTest, TheOtherEndOfASymbolCopyIsWhereItsDirectionSays) {
+  float* device = Device(2);
+  float host[2] = {5, 6};
+  EXPECT_EQ(cudaMemcpyToSymbol(table, device, 8), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaMemcpyFromSymbol(device, table, 8), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaMemcpyToSymbol(table, host, 8, 0, cudaMemcpyDeviceToDevice), cudaErrorInvalidValue);
+  EXPECT_OK(cudaMemcpyToSymbol(table, host, 8));
+  EXPECT_OK(cudaMemcpyFromSymbol(device, table, 8, 0, cudaMemcpyDeviceToDevice));
+  EXPECT_EQ(device[1], 6.0f);
+  EXPECT_OK(cudaMemcpyToSymbol(table, device, 8, 8, cudaMemcpyDefault));
+  EXPECT_OK(cudaMemcpyFromSymbol(host, table, 4, 12, cudaMemcpyDefault));
+  EXPECT_EQ(host[0], 6.0f);
 }
 
 // ---- writes outside device memory ---------------------------------------------------------------
@@ -320,6 +341,13 @@ TEST_F(HostMemoryTest, FreedMemoryIsReadAsNaN) {
   EXPECT_NE(data[0], data[0]);
   float host[4] = {};
   EXPECT_EQ(cudaMemcpy(host, data, 16, cudaMemcpyDefault), cudaErrorInvalidValue);
+}
+
+TEST_F(HostMemoryTest, WhatIsBesideAnAllocationIsNobodys) {
+  auto* device = Device<char>(10);
+  const char host = 1;
+  EXPECT_EQ(cudaMemcpy(device + 10, &host, 1, cudaMemcpyDefault), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaMemcpy(device - 1, &host, 1, cudaMemcpyDefault), cudaErrorInvalidValue);
 }
 #endif
 

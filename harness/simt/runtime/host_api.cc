@@ -95,7 +95,7 @@ cudaError_t Answer(T* result, T value) {
 }  // namespace
 
 cudaError_t Record(cudaError_t error) {
-  if (error != cudaSuccess && error != cudaErrorNotReady) last_error = error;
+  if (error != cudaSuccess) last_error = error;
   return error;
 }
 
@@ -180,7 +180,6 @@ cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
   return cudaSuccess;
 }
 
-cudaError_t cudaSetDeviceFlags(unsigned) { return cudaSuccess; }
 cudaError_t cudaDeviceSetCacheConfig(cudaFuncCache) { return cudaSuccess; }
 cudaError_t cudaRuntimeGetVersion(int* version) { return Answer(version, CUDART_VERSION); }
 cudaError_t cudaDriverGetVersion(int* version) { return Answer(version, CUDA_VERSION); }

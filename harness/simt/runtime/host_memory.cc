@@ -88,8 +88,20 @@ cudaError_t Set(const Area& to, int value, cudaStream_t stream) {
   return cudaSuccess;
 }
 
-bool WithinSymbol(size_t symbol_bytes, size_t count, size_t offset) {
-  return offset <= symbol_bytes && count <= symbol_bytes - offset;
+/// Whether `count` bytes at `offset` of a symbol may be copied to or from `other`, which is the
+/// host's if `kind` is `with_host`.
+cudaError_t CheckSymbolCopy(const void* other, size_t symbol_bytes, size_t count, size_t offset,
+                            cudaMemcpyKind kind, cudaMemcpyKind with_host, cudaStream_t stream) {
+  if (const cudaError_t error = CheckStream(stream); error != cudaSuccess) return error;
+  if (kind != with_host && kind != cudaMemcpyDeviceToDevice && kind != cudaMemcpyDefault) {
+    return Record(cudaErrorInvalidMemcpyDirection);
+  }
+  const Side side = kind == with_host           ? Side::host
+                    : kind == cudaMemcpyDefault ? Side::any
+                                                : Side::device;
+  const bool within = offset <= symbol_bytes && count <= symbol_bytes - offset;
+  if (within && (count == 0 || Fits({other, count, count, 1}, side))) return cudaSuccess;
+  return Record(cudaErrorInvalidValue);
 }
 
 }  // namespace
@@ -120,40 +132,24 @@ cudaError_t Copy2D(void* to, size_t to_pitch, const void* from, size_t from_pitc
 
 cudaError_t Set2D(void* to, size_t pitch, int value, size_t width, size_t height,
                   cudaStream_t stream) {
-  if (pitch < width) return Record(cudaErrorInvalidPitchValue);
+  if (pitch < width) return Record(cudaErrorInvalidValue);
   return Set({to, pitch, width, height}, value, stream);
 }
 
 cudaError_t CopyToSymbol(const void* symbol, size_t symbol_bytes, const void* from, size_t count,
                          size_t offset, cudaMemcpyKind kind, cudaStream_t stream) {
-  if (const cudaError_t error = CheckStream(stream); error != cudaSuccess) return error;
-  if (kind != cudaMemcpyHostToDevice && kind != cudaMemcpyDeviceToDevice &&
-      kind != cudaMemcpyDefault) {
-    return Record(cudaErrorInvalidMemcpyDirection);
-  }
-  const Side side = kind == cudaMemcpyHostToDevice     ? Side::host
-                    : kind == cudaMemcpyDeviceToDevice ? Side::device
-                                                       : Side::any;
-  if (!WithinSymbol(symbol_bytes, count, offset)) return Record(cudaErrorInvalidValue);
-  if (count == 0) return cudaSuccess;
-  if (!Fits({from, count, count, 1}, side)) return Record(cudaErrorInvalidValue);
+  const cudaError_t error =
+      CheckSymbolCopy(from, symbol_bytes, count, offset, kind, cudaMemcpyHostToDevice, stream);
+  if (error != cudaSuccess || count == 0) return error;
   std::memmove(static_cast<unsigned char*>(const_cast<void*>(symbol)) + offset, from, count);
   return cudaSuccess;
 }
 
 cudaError_t CopyFromSymbol(void* to, const void* symbol, size_t symbol_bytes, size_t count,
                            size_t offset, cudaMemcpyKind kind, cudaStream_t stream) {
-  if (const cudaError_t error = CheckStream(stream); error != cudaSuccess) return error;
-  if (kind != cudaMemcpyDeviceToHost && kind != cudaMemcpyDeviceToDevice &&
-      kind != cudaMemcpyDefault) {
-    return Record(cudaErrorInvalidMemcpyDirection);
-  }
-  const Side side = kind == cudaMemcpyDeviceToHost     ? Side::host
-                    : kind == cudaMemcpyDeviceToDevice ? Side::device
-                                                       : Side::any;
-  if (!WithinSymbol(symbol_bytes, count, offset)) return Record(cudaErrorInvalidValue);
-  if (count == 0) return cudaSuccess;
-  if (!Fits({to, count, count, 1}, side)) return Record(cudaErrorInvalidValue);
+  const cudaError_t error =
+      CheckSymbolCopy(to, symbol_bytes, count, offset, kind, cudaMemcpyDeviceToHost, stream);
+  if (error != cudaSuccess || count == 0) return error;
   std::memmove(to, static_cast<const unsigned char*>(symbol) + offset, count);
   return cudaSuccess;
 }
