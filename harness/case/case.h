@@ -31,8 +31,8 @@ struct Case {
   Values values = Values::normal;
   Fill fill = Fill::zero;
   bool backward = false;  // also run and judge the gradients
-  Schedule schedule;
-  uint64_t seed = 0;  // of every value
+  Schedule schedule;      // in text forward, reverse, random:SEED, warp_lag:SEED; see Parse
+  uint64_t seed = 0;      // of every value
 
   bool operator==(const Case&) const = default;
 
@@ -52,9 +52,15 @@ inline constexpr int64_t kMaxElements = int64_t{1}
 
 /// The canonical line.
 std::string Print(const Case& c);
+/// As it reads after `schedule=`.
+std::string Print(const Schedule& schedule);
 
 /// Reads a line. Fields may come in any order, each once. An error names the field, its column and
 /// what is allowed there. Parse(Print(c)) == c for every valid c, and Parse validates.
+///
+/// A schedule reads ORDER[:SEED][,preempt:N]: random:7, warp_lag:0, forward:7,preempt:4. The seed
+/// stands exactly where something is drawn: with random and warp_lag, and with preempt in any
+/// order. `warp_lag` alone, as older lines have it, is read as warp_lag:0.
 Result<Case> Parse(std::string_view line);
 
 /// An empty string, or what is wrong and what is allowed.

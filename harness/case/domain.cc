@@ -50,8 +50,7 @@ bool IsWithin(const Domain& domain, const Case& c) {
   return domain.dtypes.Has(c.dtype) && domain.layouts.Has(c.layout) && domain.masks.Has(c.mask) &&
          domain.pad_sides.Has(c.pad_side) && c.dim <= domain.dim_max &&
          c.dim % domain.dim_multiple == 0 && (domain.backward || !c.backward) &&
-         (c.backward || !domain.backward_only) &&
-         (domain.scheduled || c.schedule.order == Order::forward);
+         (c.backward || !domain.backward_only) && (domain.scheduled || c.schedule == Schedule{});
 }
 
 Case Fit(const Domain& domain, Case c) {
@@ -73,7 +72,7 @@ Case Fit(const Domain& domain, Case c) {
   c.pad_side = Nearest(domain.pad_sides, c.pad_side);
   c.backward = domain.backward_only || (domain.backward && c.backward);
   if (!domain.scheduled) c.schedule = {};
-  if (c.schedule.order != Order::random) c.schedule.seed = 0;
+  if (!c.schedule.Draws()) c.schedule.seed = 0;
   while (Work(c) > kMaxWork) Cut(domain, c);
   PADPROOF_CHECK(Validate(c).empty() && IsWithin(domain, c));
   return c;

@@ -25,6 +25,8 @@ int Pad(int tile, Random& random);
 int Dim(const Domain& domain, Random& random);
 Fill OneFill(Random& random);
 Schedule OneSchedule(Random& random);
+/// A rate of preemption, not 0.
+uint32_t Preempt(Random& random);
 uint64_t Seed(Random& random);
 
 }  // namespace padproof::draw

@@ -31,7 +31,15 @@ enum class Order : int32_t { forward = 0, reverse = 1, random = 2, warp_lag = 3 
 
 struct Schedule {
   Order order = Order::forward;
-  uint32_t seed = 0;  // of the random order; 0 elsewhere
+  uint32_t seed = 0;  // of all that the schedule draws; 0 where it draws nothing
+  // N >= 1: in a build whose kernels carry the race checker's hooks, a thread is stopped at a
+  // memory access with probability 1/N. 0: threads change at collectives only, as in every other
+  // build.
+  uint32_t preempt = 0;
+
+  constexpr bool Draws() const {
+    return order == Order::random || order == Order::warp_lag || preempt != 0;
+  }
   bool operator==(const Schedule&) const = default;
 };
 

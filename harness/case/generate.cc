@@ -59,15 +59,17 @@ Fill OneFill(Random& random) {
   return random.OneOf({Fill::zero, Fill::noise, Fill::copy, Fill::hot, Fill::huge});
 }
 
+uint32_t Preempt(Random& random) {
+  // Rates at which a thread is sometimes stopped inside a read-modify-write and sometimes not are
+  // the most telling; stopped at every access, threads walk in step again.
+  return random.OneOf({1u, 2u, 2u, 2u, 4u, 4u, 4u, 8u, 8u, 16u, 64u});
+}
+
 Schedule OneSchedule(Random& random) {
-  switch (random.Below(3)) {
-    case 0:
-      return {.order = Order::forward, .seed = 0};
-    case 1:
-      return {.order = Order::reverse, .seed = 0};
-    default:
-      return {.order = Order::random, .seed = random.Below(1000)};
-  }
+  Schedule schedule{.order = OneOf(Set<Order>::All(), random)};
+  if (random.Chance(25)) schedule.preempt = Preempt(random);
+  if (schedule.Draws()) schedule.seed = random.Below(1000);
+  return schedule;
 }
 
 uint64_t Seed(Random& random) {

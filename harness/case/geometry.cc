@@ -81,9 +81,9 @@ std::string Validate(const Case& c) {
   for (const std::string& wrong : checks) {
     if (!wrong.empty()) return wrong;
   }
-  if (c.schedule.order != Order::random && c.schedule.seed != 0) {
+  if (!c.schedule.Draws() && c.schedule.seed != 0) {
     return "schedule " + std::string(NameOf(c.schedule.order)) +
-           " has a seed: expected one only with random";
+           " has a seed: expected one only with random, warp_lag or preempt";
   }
   return ValidateSize(c);
 }

@@ -100,7 +100,14 @@ TEST(Validate, SaysWhatIsAllowed) {
   EXPECT_EQ(wrong([](Case& c) { c.pad_q = 4097; }), "pad_q is 4097: expected 0 to 4096");
   EXPECT_EQ(wrong([](Case& c) { c.mask = static_cast<Mask>(9); }), "mask is 9: expected 0 to 2");
   EXPECT_EQ(wrong([](Case& c) { c.schedule.seed = 1; }),
-            "schedule forward has a seed: expected one only with random");
+            "schedule forward has a seed: expected one only with random, warp_lag or preempt");
+  EXPECT_EQ(wrong([](Case& c) { c.schedule = {.order = Order::reverse, .seed = 1}; }),
+            "schedule reverse has a seed: expected one only with random, warp_lag or preempt");
+  EXPECT_EQ(wrong([](Case& c) { c.schedule.order = static_cast<Order>(4); }),
+            "schedule is 4: expected 0 to 3");
+  EXPECT_EQ(wrong([](Case& c) { c.schedule = {.order = Order::random, .seed = 1}; }), "");
+  EXPECT_EQ(wrong([](Case& c) { c.schedule = {.order = Order::warp_lag, .seed = 1}; }), "");
+  EXPECT_EQ(wrong([](Case& c) { c.schedule = {.seed = 1, .preempt = 4}; }), "");
   EXPECT_EQ(wrong([](Case& c) {
               c.lens_q = {4096, 4096};
               c.lens_k = {1, 1};

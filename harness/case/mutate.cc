@@ -58,6 +58,15 @@ void EditBatch(Case& c, const Domain& domain, Random& random) {
   c.lens_k.insert(c.lens_k.begin() + at, len_k);
 }
 
+/// Another schedule, or the same order with threads preempted at another rate or never.
+void EditSchedule(Schedule& schedule, Random& random) {
+  if (random.Chance(50)) {
+    schedule = draw::OneSchedule(random);
+    return;
+  }
+  schedule.preempt = random.Chance(50) ? 0 : draw::Preempt(random);
+}
+
 void Edit(Case& c, const Domain& domain, Random& random) {
   switch (random.Below(18)) {
     case 0:
@@ -104,8 +113,7 @@ void Edit(Case& c, const Domain& domain, Random& random) {
       c.backward = !c.backward;
       return;
     case 16:
-      c.schedule = draw::OneSchedule(random);
-      return;
+      return EditSchedule(c.schedule, random);
     default:
       c.seed = draw::Seed(random);
   }

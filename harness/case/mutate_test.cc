@@ -68,10 +68,14 @@ TEST(Mutate, ReachesEveryField) {
     note("fill", next.fill != c.fill);
     note("backward", next.backward != c.backward);
     note("schedule", !(next.schedule == c.schedule));
+    note("order", next.schedule.order != c.schedule.order);
+    const Schedule &was = c.schedule, &now = next.schedule;
+    note("rate alone", was.order == now.order && was.seed == now.seed && was.preempt != 0 &&
+                           now.preempt != 0 && now.preempt != was.preempt);
     note("seed", next.seed != c.seed);
     c = next;
   }
-  EXPECT_EQ(fields.size(), 15u);
+  EXPECT_EQ(fields.size(), 17u);
 }
 
 TEST(Cross, TakesFromBothParentsAndStaysInside) {

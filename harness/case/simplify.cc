@@ -24,6 +24,23 @@ uint64_t RankOfFill(Fill fill) {
   }
 }
 
+/// A warp that lags is told in one sentence, a random order in none.
+uint64_t RankOfOrder(Order order) {
+  switch (order) {
+    case Order::warp_lag:
+      return static_cast<uint64_t>(Order::random);
+    case Order::random:
+      return static_cast<uint64_t>(Order::warp_lag);
+    default:
+      return static_cast<uint64_t>(order);
+  }
+}
+
+/// Never is the plainest; then, the rarer a thread is preempted, the shorter the story.
+uint64_t RankOfPreempt(uint32_t preempt) {
+  return preempt == 0 ? 0 : (uint64_t{1} << 32) - preempt;
+}
+
 /// Sequences read best longest first.
 bool IsBefore(const Case& c, size_t a, size_t b) {
   return std::pair(c.lens_k[a], c.lens_q[a]) > std::pair(c.lens_k[b], c.lens_q[b]);
@@ -76,7 +93,7 @@ class Candidates {
 
  private:
   const Case& from_;
-  std::array<uint64_t, 16> complexity_;
+  std::array<uint64_t, 17> complexity_;
   std::vector<Case> list_;
 };
 
@@ -241,18 +258,40 @@ std::vector<T> Seeds(T seed) {
           static_cast<T>(seed % 1000)};
 }
 
-void AddSchedules(const Case& c, Candidates& out) {
-  std::vector<Schedule> schedules{{.order = Order::forward, .seed = 0},
-                                  {.order = Order::reverse, .seed = 0}};
-  for (uint32_t seed : Seeds(c.schedule.seed)) {
-    schedules.push_back({.order = Order::random, .seed = seed});
+/// Every order with the same preemption, plainest first.
+std::vector<Schedule> Orders(const Schedule& from, uint32_t preempt) {
+  std::vector<Schedule> schedules;
+  for (Order order : {Order::forward, Order::reverse, Order::warp_lag, Order::random}) {
+    const Schedule unseeded{.order = order, .seed = 0, .preempt = preempt};
+    if (!unseeded.Draws()) {
+      schedules.push_back(unseeded);
+      continue;
+    }
+    for (uint32_t seed : Seeds(from.seed)) schedules.push_back({order, seed, preempt});
+    // The warp that lags is the seed modulo the block's warps, mostly a power of two: keep it.
+    if (order != Order::warp_lag) continue;
+    for (uint32_t warps : {4u, 8u, 32u}) schedules.push_back({order, from.seed % warps, preempt});
   }
-  out.Set(&Case::schedule, schedules);
+  return schedules;
+}
+
+void AddSchedules(const Case& c, Candidates& out) {
+  const Schedule& from = c.schedule;
+  out.Set(&Case::schedule, Orders(from, 0));
+  if (from.preempt == 0) return;
+  for (uint32_t rarer : {64u, 16u, 8u, 4u, 2u}) {
+    if (rarer > from.preempt)
+      out.Set(&Case::schedule, std::array{Schedule{from.order, from.seed, rarer}});
+  }
+  for (Order order : {Order::forward, Order::reverse, Order::warp_lag}) {
+    out.Set(&Case::schedule, std::array{Schedule{order, from.seed, from.preempt}});
+  }
+  out.Set(&Case::schedule, Orders(from, from.preempt));
 }
 
 }  // namespace
 
-std::array<uint64_t, 16> ComplexityOf(const Case& c) {
+std::array<uint64_t, 17> ComplexityOf(const Case& c) {
   uint64_t lens = 0;
   for (int len : c.lens_q) lens += RankOfLen(len);
   for (int len : c.lens_k) lens += RankOfLen(len);
@@ -267,7 +306,8 @@ std::array<uint64_t, 16> ComplexityOf(const Case& c) {
           static_cast<uint64_t>(c.pad_side),
           static_cast<uint64_t>(c.layout),
           static_cast<uint64_t>(c.dtype),
-          (static_cast<uint64_t>(c.schedule.order) << 32) + c.schedule.seed,
+          RankOfPreempt(c.schedule.preempt),
+          (RankOfOrder(c.schedule.order) << 32) + c.schedule.seed,
           static_cast<uint64_t>(c.values),
           RankOfFill(c.fill),
           c.seed,

@@ -51,7 +51,7 @@ Case Large() {
   c.values = Values::subnormal;
   c.fill = Fill::bits;
   c.backward = true;
-  c.schedule = {.order = Order::random, .seed = 987654};
+  c.schedule = {.order = Order::random, .seed = 987654, .preempt = 3};
   c.seed = 0xDEADBEEFCAFEull;
   return c;
 }
@@ -111,6 +111,8 @@ TEST(SimplifyPaths, FewCalls) {
   EXPECT_EQ(FromLarge([](const Case& c) { return c.seed != 0; }), "lens_q=1 lens_k=1 dim=1 seed=1");
   EXPECT_EQ(FromLarge([](const Case& c) { return c.schedule.order == Order::random; }),
             "lens_q=1 lens_k=1 dim=1 schedule=random:0");
+  EXPECT_EQ(FromLarge([](const Case& c) { return c.schedule.preempt != 0; }),
+            "lens_q=1 lens_k=1 dim=1 schedule=forward:0,preempt:64");
   EXPECT_EQ(FromLarge([](const Case& c) { return !IsFinite(c.fill) && c.pad_k > 2; }),
             "lens_q=1 lens_k=1 pad_k=3 dim=1 fill=nan");
 }

@@ -91,6 +91,28 @@ TEST(Simplify, FindsTheCaseAPersonWouldWrite) {
                 "lens_q=1 lens_k=1 dim=1 schedule=reverse");
 }
 
+TEST(Simplify, TellsTheShortestStoryOfASchedule) {
+  const auto order = [](const Case& c) { return c.schedule.order; };
+  ExpectMinimal([=](const Case& c) { return order(c) == Order::random; },
+                "lens_q=1 lens_k=1 dim=1 schedule=random:0");
+  ExpectMinimal([=](const Case& c) { return order(c) > Order::reverse; },
+                "lens_q=1 lens_k=1 dim=1 schedule=warp_lag:0");
+  ExpectMinimal(  // the last of four warps
+      [=](const Case& c) { return order(c) == Order::warp_lag && c.schedule.seed % 4 == 3; },
+      "lens_q=1 lens_k=1 dim=1 schedule=warp_lag:3");
+  ExpectMinimal([](const Case& c) { return c.schedule.preempt != 0; },
+                "lens_q=1 lens_k=1 dim=1 schedule=forward:0,preempt:64");
+  ExpectMinimal([](const Case& c) { return c.schedule.preempt - 1 < 8; },
+                "lens_q=1 lens_k=1 dim=1 schedule=forward:0,preempt:8");
+  ExpectMinimal(
+      [=](const Case& c) { return c.schedule.preempt - 1 < 4 && order(c) == Order::random; },
+      "lens_q=1 lens_k=1 dim=1 schedule=random:0,preempt:4");
+  // Preemption goes first, even where another order takes its place.
+  ExpectMinimal(
+      [=](const Case& c) { return c.schedule.preempt != 0 || order(c) != Order::forward; },
+      "lens_q=1 lens_k=1 dim=1 schedule=reverse");
+}
+
 TEST(Simplify, KeepsTwoSequencesOnlyWhenTheyMatter) {
   ExpectMinimal(
       [](const Case& c) {

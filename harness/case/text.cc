@@ -72,20 +72,28 @@ std::string ReadBool(std::string_view text, bool& value) {
   return {};
 }
 
+/// ORDER[:SEED][,preempt:N]; a seed exactly where something is drawn. Lines from before warp_lag
+/// had one say `warp_lag` and mean the warp of seed 0.
 std::string ReadSchedule(std::string_view text, Schedule& value) {
-  constexpr std::string_view kRandom = "random:";
+  constexpr std::string_view kPreempt = ",preempt:";
+  const size_t comma = std::min(text.find(','), text.size());
+  const std::string_view order = text.substr(0, comma), preempt = text.substr(comma);
+  const size_t colon = std::min(order.find(':'), order.size());
+  const bool has_seed = colon < order.size();
   Schedule read;
-  if (text.substr(0, kRandom.size()) == kRandom) {
-    read.order = Order::random;
-    if (ReadNumber(text.substr(kRandom.size()), read.seed)) {
-      value = read;
-      return {};
-    }
-  } else if (ReadName(text, read.order).empty() && read.order != Order::random) {
+  bool right = ReadName(order.substr(0, colon), read.order).empty();
+  if (has_seed) right = right && ReadNumber(order.substr(colon + 1), read.seed);
+  if (!preempt.empty()) {
+    right = right && preempt.substr(0, kPreempt.size()) == kPreempt &&
+            ReadNumber(preempt.substr(kPreempt.size()), read.preempt) && read.preempt != 0;
+  }
+  const bool old_warp_lag = text == NameOf(Order::warp_lag);
+  if (right && (has_seed == read.Draws() || old_warp_lag)) {
     value = read;
     return {};
   }
-  return "one of forward, reverse, random:N with N from 0 to 4294967295";
+  return "one of forward, reverse, random:SEED, warp_lag:SEED, or any of the four with "
+         "preemption, as in forward:SEED,preempt:N, with SEED from 0 and N from 1 to 4294967295";
 }
 
 std::string ReadSeed(std::string_view text, uint64_t& value) {
@@ -96,12 +104,6 @@ std::string ReadSeed(std::string_view text, uint64_t& value) {
 std::string TextOf(const std::vector<int>& lens) {
   std::string text;
   for (int len : lens) text += (text.empty() ? "" : ",") + std::to_string(len);
-  return text;
-}
-
-std::string TextOf(const Schedule& schedule) {
-  std::string text(NameOf(schedule.order));
-  if (schedule.order == Order::random) text += ":" + std::to_string(schedule.seed);
   return text;
 }
 
@@ -156,7 +158,7 @@ constexpr std::array kFields{
           [](const Case& c) { return std::string(c.backward ? "true" : "false"); }},
     Field{"schedule", false,
           [](std::string_view text, Case& c) { return ReadSchedule(text, c.schedule); },
-          [](const Case& c) { return TextOf(c.schedule); }},
+          [](const Case& c) { return Print(c.schedule); }},
     Field{"seed", false, [](std::string_view text, Case& c) { return ReadSeed(text, c.seed); },
           [](const Case& c) { return std::to_string(c.seed); }},
 };
@@ -216,6 +218,13 @@ Error ReadToken(std::string_view token, size_t column, Case& c,
 }
 
 }  // namespace
+
+std::string Print(const Schedule& schedule) {
+  std::string text(NameOf(schedule.order));
+  if (schedule.Draws()) text += ":" + std::to_string(schedule.seed);
+  if (schedule.preempt != 0) text += ",preempt:" + std::to_string(schedule.preempt);
+  return text;
+}
 
 std::string Print(const Case& c) {
   static const Case kDefaults;

@@ -66,8 +66,9 @@ TEST(Text, ErrorsNameColumnAndRemedy) {
   EXPECT_EQ(ErrorOf("dim"), "column 1: 'dim': expected '=' and a value after the name");
   EXPECT_EQ(ErrorOf("dim=1 backward=yes"), "column 7: 'backward=yes': expected one of true, false");
   EXPECT_EQ(ErrorOf("schedule=random"),
-            "column 1: 'schedule=random': expected one of forward, reverse, random:N with N from 0 "
-            "to 4294967295");
+            "column 1: 'schedule=random': expected one of forward, reverse, random:SEED, "
+            "warp_lag:SEED, or any of the four with preemption, as in forward:SEED,preempt:N, with "
+            "SEED from 0 and N from 1 to 4294967295");
   EXPECT_EQ(ErrorOf("seed=18446744073709551616"),
             "column 1: 'seed=18446744073709551616': expected a whole number from 0 to "
             "18446744073709551615");
@@ -77,6 +78,67 @@ TEST(Text, ErrorsNameColumnAndRemedy) {
                 .find("column 1: 'colour=1': expected name=value with a name of "
                       "lens_q, lens_k, pad_q, "),
             0u);
+}
+
+TEST(Text, EverySchedule) {
+  for (Order order : {Order::forward, Order::reverse, Order::random, Order::warp_lag}) {
+    for (uint32_t seed : {0u, 7u, 4294967295u}) {
+      for (uint32_t preempt : {0u, 1u, 64u, 4294967295u}) {
+        Case c{.lens_q = {1}, .lens_k = {1}};
+        c.schedule = {.order = order, .seed = seed, .preempt = preempt};
+        if (!c.schedule.Draws()) c.schedule.seed = 0;
+        const Result<Case> back = Parse(Print(c));
+        ASSERT_TRUE(back) << Print(c) << ": " << back.error().message;
+        EXPECT_EQ(*back, c) << Print(c);
+      }
+    }
+  }
+}
+
+// One text for one schedule: whatever is accepted is printed as it was read.
+TEST(Text, SchedulesHaveOneSpelling) {
+  const std::string rest = "lens_q=1 lens_k=1 dim=1 schedule=";
+  for (const char* text : {"reverse", "random:7", "warp_lag:0", "forward:7,preempt:8",
+                           "reverse:0,preempt:1", "random:7,preempt:64", "warp_lag:3,preempt:2"}) {
+    EXPECT_EQ(ErrorOf(rest + text), "accepted as " + rest + text);
+  }
+  for (const char* text : {"",
+                           ":7",
+                           "forward:7",
+                           "forward:0",
+                           "reverse:1",
+                           "random",
+                           "random:",
+                           "random:-1",
+                           "random:4294967296",
+                           "lag:1",
+                           "random:7:8",
+                           "forward,preempt:8",
+                           "reverse:,preempt:8",
+                           "random:7,",
+                           "random:7,preempt",
+                           "random:7,preempt:",
+                           "random:7,preempt:0",
+                           "random:7,preempt:x",
+                           "random:7,preempt:4294967296",
+                           "random:7,preempt:1,preempt:1",
+                           "random:7,Preempt:1",
+                           "random,preempt:1",
+                           "warp_lag,preempt:1",
+                           "warp_lag:",
+                           ",preempt:8",
+                           "preempt:8",
+                           "forward:7preempt:8"}) {
+    EXPECT_FALSE(Parse(rest + text)) << text;
+  }
+}
+
+TEST(Text, OlderSchedulesAreRead) {
+  const std::string rest = "lens_q=1 lens_k=1 dim=1";
+  EXPECT_EQ(ErrorOf(rest + " schedule=forward"), "accepted as " + rest);
+  EXPECT_EQ(ErrorOf(rest + " schedule=reverse"), "accepted as " + rest + " schedule=reverse");
+  EXPECT_EQ(ErrorOf(rest + " schedule=random:7"), "accepted as " + rest + " schedule=random:7");
+  EXPECT_EQ(ErrorOf(rest + " schedule=warp_lag"), "accepted as " + rest + " schedule=warp_lag:0");
 }
 
 TEST(Text, RefusesWhatAlmostIsANumber) {

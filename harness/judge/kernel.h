@@ -48,6 +48,7 @@ struct AttentionArgs {
   void* workspace;           // of workspace_bytes(args) bytes, filled with a pattern
   Order schedule_order;      // SIMT schedule; other backends ignore it
   uint32_t schedule_seed;
+  uint32_t schedule_preempt;  // N: at a memory access, preempted one time in N; 0: never
 };
 
 enum class StatusCode : int32_t {
@@ -99,7 +100,9 @@ enum class EmptyLse : int32_t { minus_infinity = 0, zero = 1 };
 /// Whether pads may decide the sign of a zero result: 0 * pad is -0 or +0.
 enum class ZeroSign : int32_t { exact = 0, any = 1 };
 
-/// Whether repeating a call gives the same bits.
+/// Whether repeating a call gives the same bits, in whatever order blocks and threads run. Sums by
+/// atomicAdd on floats do not: such a row says `none`, or `forward_only` if only its backward sums
+/// so.
 enum class Determinism : int32_t { both = 0, forward_only = 1, none = 2 };
 
 /// Rounding facts that the oracle's bound assumes (reference/README.md). All are relative errors

@@ -189,6 +189,7 @@ AttentionArgs Problem::Args(bool backward) {
   }
   args.schedule_order = case_.schedule.order;
   args.schedule_seed = case_.schedule.seed;
+  args.schedule_preempt = case_.schedule.preempt;
   return args;
 }
 

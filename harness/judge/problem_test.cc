@@ -47,6 +47,16 @@ TEST(Problem, SeedsAndOperandsDiffer) {
   EXPECT_NE(a.Bytes(Operand::k), a.Bytes(Operand::v));
 }
 
+TEST(Problem, ArgumentsCarryTheSchedule) {
+  Problem problem(Read("lens_q=1 lens_k=1 dim=1 backward=true schedule=warp_lag:7,preempt:4"));
+  for (bool backward : {false, true}) {
+    const AttentionArgs args = problem.Args(backward);
+    EXPECT_EQ(args.schedule_order, Order::warp_lag);
+    EXPECT_EQ(args.schedule_seed, 7u);
+    EXPECT_EQ(args.schedule_preempt, 4u);
+  }
+}
+
 TEST(Problem, ViewsAddressTheSameElements) {
   for (const char* line :
        {"lens_q=3 lens_k=5,2 heads=2 dim=3", "lens_q=3,3 lens_k=5,2 heads=2 dim=3",

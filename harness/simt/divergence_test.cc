@@ -247,6 +247,15 @@ TEST_F(SimtDeath, ExitedThreadsMissABarrier) {
       "(  threads [0-9, -]+: .*\n)+$");
 }
 
+TEST_F(SimtDeath, ReportsNameThePreemption) {
+  const auto diverge = [](uint32_t preempt) {
+    simt::ApplySchedule(Order::random, 3, preempt);
+    simt::launch(DifferentBarriers, 1, 64, 0, nullptr);
+  };
+  EXPECT_EXIT(diverge(8), testing::KilledBySignal(SIGABRT), "schedule random seed 3 preempt 8\n");
+  EXPECT_EXIT(diverge(0), testing::KilledBySignal(SIGABRT), "schedule random seed 3\n");
+}
+
 TEST_F(SimtDeath, DifferentBarriers) {
   ExpectReport([] { simt::launch(DifferentBarriers, 1, 64, 0, nullptr); },
                "wait at different __syncthreads\n.*\n.*\n"

@@ -123,11 +123,12 @@ PADPROOF_SIMT_INLINE void* SharedData(SharedArray& array) {
   return array.block_epoch == current.block_epoch ? array.data : AllocateShared(array);
 }
 
-/// Order in which the launches that follow on this OS thread run blocks and threads.
-inline void ApplySchedule(Order order, uint32_t seed, uint32_t preempt_every = 0) {
+/// Order in which the launches that follow on this OS thread run blocks and threads; `preempt` as
+/// Options::preempt_every.
+inline void ApplySchedule(Order order, uint32_t seed, uint32_t preempt = 0) {
   CurrentOptions().order = order;
   CurrentOptions().seed = seed;
-  CurrentOptions().preempt_every = preempt_every;
+  CurrentOptions().preempt_every = preempt;
 }
 
 template <class... Parameters>

@@ -28,7 +28,9 @@ std::string TextOf(Site where) {
 }
 
 std::string TextOfSchedule() {
-  return Text("schedule %s seed %u", NameOf(state.options.order).data(), state.options.seed);
+  const Options& options = state.options;
+  const std::string text = Text("schedule %s seed %u", NameOf(options.order).data(), options.seed);
+  return options.preempt_every == 0 ? text : text + Text(" preempt %u", options.preempt_every);
 }
 
 std::string TextOfBlock() {
