@@ -12,11 +12,7 @@ namespace padproof {
 namespace {
 
 const char* Inapplicable(const KernelTraits& traits, bool has_forward, bool) {
-  if (traits.promises.determinism == Determinism::none) return "the kernel is not repeatable";
-  if (traits.promises.determinism == Determinism::forward_only && !has_forward) {
-    return "repeatable in the forward only";
-  }
-  return nullptr;
+  return NotRepeatable(traits, has_forward);
 }
 
 void Prepare(Case& c, const KernelTraits& traits, Random&) { c.fill = AllowedFill(traits, c.fill); }
@@ -26,9 +22,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   if (auto verdict = Run(kernel, problem)) return *verdict;
   const Problem first = problem;
   if (auto verdict = Run(kernel, problem)) return *verdict;
-  const bool gradients = kernel.traits.promises.determinism == Determinism::both;
-  for (Operand op : Outputs(kernel, problem.c())) {
-    if (!gradients && op != Operand::o && op != Operand::lse) continue;
+  for (Operand op : RepeatableOutputs(kernel, problem.c())) {
     if (auto failure = CompareReal({first, "first call"}, {problem, "second call"}, op)) {
       return Verdict::Fails(*failure);
     }

@@ -17,9 +17,8 @@
 namespace padproof {
 namespace {
 
-const char* Inapplicable(const KernelTraits& traits, bool, bool) {
-  if (traits.promises.determinism == Determinism::none) return "the kernel is not repeatable";
-  return nullptr;
+const char* Inapplicable(const KernelTraits& traits, bool has_forward, bool) {
+  return NotRepeatable(traits, has_forward);
 }
 
 void Prepare(Case& c, const KernelTraits& traits, Random&) { c.fill = AllowedFill(traits, c.fill); }
@@ -35,10 +34,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   if (auto verdict = Run(kernel, a)) return *verdict;
   if (auto verdict = Run(kernel, b)) return *verdict;
   const bool untouched = kernel.traits.promises.pad_outputs == PadOutputs::untouched;
-  const bool repeatable_gradients = kernel.traits.promises.determinism == Determinism::both;
-  for (Operand op : Outputs(kernel, c)) {
-    const bool gradient = op != Operand::o && op != Operand::lse;
-    if (gradient && !repeatable_gradients) continue;
+  for (Operand op : RepeatableOutputs(kernel, c)) {
     const Side before{b, "buffer held numbers"}, after{a, "buffer held nan"};
     auto failure = CompareReal(before, after, op);
     if (!failure && !untouched) {

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "harness/judge/property.h"
+
 namespace padproof {
 
 Domain DomainOf(const KernelInfo& kernel) {
@@ -17,7 +19,7 @@ Domain DomainOf(const KernelInfo& kernel) {
   domain.tile_k = traits.tile_k;
   domain.backward = kernel.has_backward;
   domain.backward_only = !kernel.has_forward;
-  domain.scheduled = kernel.backend == "simt";
+  domain.scheduled = TakesSchedule(kernel.backend);
   return domain;
 }
 

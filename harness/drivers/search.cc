@@ -64,7 +64,8 @@ int SizeAt(int index, int cases) {
 }  // namespace
 
 std::string Inapplicable(const Property& law, const KernelInfo& kernel) {
-  const char* why = law.inapplicable(kernel.traits, kernel.has_forward, kernel.has_backward);
+  const char* why =
+      WhyInapplicable(law, kernel.backend, kernel.traits, kernel.has_forward, kernel.has_backward);
   return why != nullptr ? why : "";
 }
 

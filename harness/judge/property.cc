@@ -34,6 +34,14 @@ const Property* FindProperty(std::string_view name) {
 
 std::string IdOf(const KernelRow& row) { return std::string(row.name) + "@" + row.backend; }
 
+bool TakesSchedule(std::string_view backend) { return backend == "simt"; }
+
+const char* WhyInapplicable(const Property& property, std::string_view backend,
+                            const KernelTraits& traits, bool has_forward, bool has_backward) {
+  if (property.scheduled_only && !TakesSchedule(backend)) return "the backend takes no schedule";
+  return property.inapplicable(traits, has_forward, has_backward);
+}
+
 std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_backward,
                         const Case& c) {
   const auto lacks = [](const char* field, std::string_view value) {
@@ -57,7 +65,8 @@ std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_b
 Verdict Judge(const Property& property, const KernelRow& kernel, const Case& c) {
   if (std::string wrong = Validate(c); !wrong.empty()) return Verdict::NotApplicable(wrong);
   const bool forward = kernel.forward != nullptr, backward = kernel.backward != nullptr;
-  if (const char* why = property.inapplicable(kernel.traits, forward, backward)) {
+  if (const char* why =
+          WhyInapplicable(property, kernel.backend, kernel.traits, forward, backward)) {
     return Verdict::NotApplicable(why);
   }
   if (std::string why = Unsupported(kernel.traits, forward, backward, c); !why.empty()) {

@@ -27,6 +27,8 @@ struct Property {
 
   /// Launches as often as it must and judges. Runs in a worker, or in-process in a fuzz target.
   Verdict (*check)(const KernelRow& kernel, const Case& c);
+
+  bool scheduled_only = false;  // speaks only about rows whose backend takes a schedule
 };
 
 bool RegisterProperty(const Property& property);
@@ -35,6 +37,13 @@ const Property* FindProperty(std::string_view name);  // null if unknown
 
 /// "name@backend"
 std::string IdOf(const KernelRow& row);
+
+/// True when rows of this backend run blocks and threads in the order that a case names.
+bool TakesSchedule(std::string_view backend);
+
+/// Null when the law speaks about such a row, else why not.
+const char* WhyInapplicable(const Property& property, std::string_view backend,
+                            const KernelTraits& traits, bool has_forward, bool has_backward);
 
 /// Null when the kernel's row covers this case, else which capability is missing.
 std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_backward,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "harness/case/draw.h"
 #include "properties/support/run.h"
 
 namespace padproof {
@@ -21,6 +22,10 @@ void EnsureFiniteFill(Case& c, const KernelTraits& traits, Random& random) {
 
 void EnsurePoisonFill(Case& c, Random& random) {
   if (IsFinite(c.fill)) c.fill = random.OneOf({Fill::nan, Fill::inf, Fill::bits});
+}
+
+void EnsureSchedule(Case& c, Random& random) {
+  while (c.schedule.order == Order::forward) c.schedule = draw::OneSchedule(random);
 }
 
 void EnsureEmptyRow(Case& c, Random& random) {

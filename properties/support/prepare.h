@@ -15,6 +15,8 @@ void EnsurePaddedKeys(Case& c, Random& random);
 void EnsureFiniteFill(Case& c, const KernelTraits& traits, Random& random);
 /// nan, inf or bits.
 void EnsurePoisonFill(Case& c, Random& random);
+/// An order other than forward.
+void EnsureSchedule(Case& c, Random& random);
 /// Some real query sees no key.
 void EnsureEmptyRow(Case& c, Random& random);
 

@@ -166,6 +166,22 @@ std::vector<Operand> Outputs(const KernelRow& kernel, const Case& c) {
   return outputs;
 }
 
+const char* NotRepeatable(const KernelTraits& traits, bool has_forward) {
+  if (traits.promises.determinism == Determinism::none) return "the kernel is not repeatable";
+  if (traits.promises.determinism == Determinism::forward_only && !has_forward) {
+    return "repeatable in the forward only";
+  }
+  return nullptr;
+}
+
+std::vector<Operand> RepeatableOutputs(const KernelRow& kernel, const Case& c) {
+  std::vector<Operand> outputs = Outputs(kernel, c);
+  if (kernel.traits.promises.determinism == Determinism::forward_only) {
+    std::erase_if(outputs, [](Operand op) { return op != Operand::o && op != Operand::lse; });
+  }
+  return outputs;
+}
+
 bool IsPromised(const KernelTraits& traits, const Case& c, Operand op, int b, int i) {
   const bool other_lse = traits.promises.empty_lse != EmptyLse::minus_infinity;
   if (op == Operand::lse && other_lse && VisibleKeys(c, b, i) == 0) return false;

@@ -35,6 +35,13 @@ std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem);
 /// What Run writes: o and, if the row returns it, lse; dq, dk, dv if c.backward.
 std::vector<Operand> Outputs(const KernelRow& kernel, const Case& c);
 
+/// Null when the row promises the same bits of some output whenever a call is repeated, else why
+/// not.
+const char* NotRepeatable(const KernelTraits& traits, bool has_forward);
+
+/// Those of Outputs that the row promises to be the same bits whenever a call is repeated.
+std::vector<Operand> RepeatableOutputs(const KernelRow& kernel, const Case& c);
+
 /// True when the row promises a number for real token `i` of an output: false for what depends on a
 /// query that sees no key, unless the row promises zeros for those.
 bool IsPromised(const KernelTraits& traits, const Case& c, Operand op, int b, int i);
