@@ -18,23 +18,29 @@
 namespace padproof::simt_bugs {
 
 /// Of a broken twin's runs: `exposed` if its output differs bitwise from the clean twin's, or it
-/// dies or hangs; `hidden` if it does neither; `open` if that is left to chance.
-enum class Exposure { open, hidden, exposed };
+/// dies or hangs; `hidden` if it does neither.
+enum class Exposure { hidden, exposed };
 
 /// Columns of the schedule table. `random` and `warp_lag` have three seeds each and are exposed if
 /// one of them is; `preempt` likewise, with two periods.
 struct Schedules {
   Exposure forward, reverse, random, warp_lag, preempt;
+  const char* undefined = nullptr;  // why there is nothing to expect; null: the five are claims
 };
 
-inline constexpr Exposure kOpen = Exposure::open;
 inline constexpr Exposure kHidden = Exposure::hidden;
 inline constexpr Exposure kExposed = Exposure::exposed;
 
 /// All five columns alike.
 constexpr Schedules All(Exposure e) { return {e, e, e, e, e}; }
+/// No claim: something outside CUDA and outside this project decides, namely `reason`.
+constexpr Schedules UndefinedOutput(const char* reason) {
+  Schedules schedules = All(kHidden);
+  schedules.undefined = reason;
+  return schedules;
+}
 
-enum class Verdict { open, missed, found };
+enum class Verdict { missed, found, undefined };
 
 /// What one tool says of the broken twin in a forward run.
 struct Tool {
@@ -49,8 +55,12 @@ constexpr Tool Found(const char* pattern) { return {Verdict::found, pattern}; }
 constexpr Tool FoundWithoutLine(const char* pattern) { return {Verdict::found, pattern, false}; }
 /// The tool reports nothing, because of `reason`.
 constexpr Tool Missed(const char* reason) { return {Verdict::missed, reason}; }
-/// Either, because of `reason`.
-constexpr Tool Open(const char* reason) { return {Verdict::open, reason}; }
+/// No claim, as for UndefinedOutput.
+constexpr Tool Undefined(const char* reason) { return {Verdict::undefined, reason}; }
+
+/// Reasons for no claim.
+inline constexpr const char* kLinkerDecides = "the linker decides what lies behind a static array";
+inline constexpr const char* kCompilerDecides = "the host compiler decides what such code does";
 
 enum class Kind { memory, race, divergence };
 
@@ -91,17 +101,25 @@ void Record(const void* data, size_t bytes);
 
 namespace {
 
-/// Device memory: of the exact size and aligned as by cudaMalloc; uninitialised for MemorySanitizer
-/// and NaN for all others.
+/// AddressSanitizer needs buffers of the exact size. Elsewhere what lies behind one is memory of
+/// nobody, as if a large page followed: what an overrun does there does not depend on the heap.
+#if defined(SIMT_ASAN)
+constexpr size_t kSlackBytes = 0;
+#else
+constexpr size_t kSlackBytes = 8192;
+#endif
+
+/// Device memory, aligned as by cudaMalloc; uninitialised for MemorySanitizer and NaN for all
+/// others, as is what lies behind it.
 template <class T>
 class Buffer {
  public:
   explicit Buffer(size_t count) : count_(count) {
     void* data = nullptr;
-    if (posix_memalign(&data, 256, bytes()) != 0) Fail("out of memory");
+    if (posix_memalign(&data, 256, bytes() + kSlackBytes) != 0) Fail("out of memory");
     data_ = static_cast<T*>(data);
 #if !defined(SIMT_MSAN)
-    std::memset(static_cast<void*>(data_), 0xFF, bytes());
+    std::memset(static_cast<void*>(data_), 0xFF, bytes() + kSlackBytes);
 #endif
   }
   Buffer(const Buffer&) = delete;
@@ -135,6 +153,18 @@ void Record(Buffer<T>& buffer) {
 
 [[maybe_unused]] void FillWithValues(Buffer<float>& buffer, uint32_t tensor) {
   for (size_t i = 0; i < buffer.count(); i++) buffer[i] = ValueAt(tensor, i);
+}
+
+/// Holds a clean twin's output against a reference in double: `expected(i)` for element i.
+/// `tolerance` is absolute, `relative` is of the expected value's magnitude; NaN is always wrong.
+template <class Expected>
+void RequireNear(Buffer<float>& output, Expected expected, double tolerance,
+                 double relative = 0.0) {
+  for (size_t i = 0; i < output.count(); i++) {
+    const double want = expected(i), got = output[i];
+    const double magnitude = want < 0 ? -want : want, error = got < want ? want - got : got - want;
+    if (!(error <= tolerance + relative * magnitude)) Fail("the clean twin's output is wrong");
+  }
 }
 
 /// `status` is the cudaError_t of a launch.

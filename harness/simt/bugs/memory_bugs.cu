@@ -52,11 +52,12 @@ SIMT_BUG(
      .kind = Kind::memory,
      .clean = [] { RunOnRows(Kernel<false>); },
      .broken = [] { RunOnRows(Kernel<true>); },
-     .schedules = All(kOpen),
+     .schedules = UndefinedOutput(kLinkerDecides),
      .runtime = Missed("raw __shared__ arrays are plain static variables here"),
      .asan = kAsan,
-     .tsan = Open("depends on what lies behind the array"),
-     .race = Open("depends on what lies behind the array")});
+     .msan = Undefined(kLinkerDecides),
+     .tsan = Undefined(kLinkerDecides),
+     .race = Undefined(kLinkerDecides)});
 
 }  // namespace
 }  // namespace visible_overrun
@@ -81,9 +82,9 @@ SIMT_BUG({.name = "memory/local_overrun",
           .kind = Kind::memory,
           .clean = [] { RunOnRows(Kernel<false>); },
           .broken = [] { RunOnRows(Kernel<true>); },
-          .schedules = All(kOpen),
+          .schedules = UndefinedOutput(kCompilerDecides),
           .asan = Found("out of bounds|stack-buffer-overflow"),
-          .msan = Open("what lies behind the array may be initialised")});
+          .msan = Undefined(kCompilerDecides)});
 
 }  // namespace local_overrun
 
@@ -110,7 +111,7 @@ SIMT_BUG({.name = "memory/row_read_past_end",
           .broken = [] { RunOnRows(Kernel<true>); },
           .schedules = All(kHidden),
           .asan = Found("heap-(buffer-overflow|use-after-free)"),
-          .tsan = Open("what lies behind the buffer may have been freed")});
+          .msan = Missed("the row past the end is not used")});
 
 }  // namespace row_read_past_end
 
@@ -145,7 +146,8 @@ SIMT_BUG({.name = "memory/misaligned_vector",
           .kind = Kind::memory,
           .clean = [] { RunOnRows(Kernel<false>); },
           .broken = [] { RunOnRows(Kernel<true>); },
-          .schedules = All(kOpen),  // a fault if the compiler chose an aligned instruction
+          // A fault if the compiler chose an aligned instruction.
+          .schedules = UndefinedOutput(kCompilerDecides),
           .asan = kAsan});
 
 }  // namespace misaligned_vector
@@ -226,7 +228,7 @@ SIMT_BUG({.name = "memory/stale_block",
           .kind = Kind::memory,
           .clean = [] { RunOnRows(Kernel<false>); },
           .broken = [] { RunOnRows(Kernel<true>); },
-          .schedules = {kExposed, kOpen, kOpen, kOpen, kOpen},
+          .schedules = {kExposed, kHidden, kExposed, kExposed, kExposed},
           .msan = Found("use-of-uninitialized-value")});
 
 }  // namespace stale_block

@@ -1,121 +1,51 @@
-// Reads what a child printed, and holds it against what its bug expects. Included by suite_main.cc
-// only.
+// Holds what the twins of a bug did against what the bug claims. A failure names the bug, the
+// build, the schedule, what was expected and what was got, in one line.
 
 #pragma once
 
-#include <sys/wait.h>
-
-#include <cstring>
 #include <regex>
-#include <sstream>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "harness/simt/bugs/bug.h"
+#include "harness/simt/bugs/suite_reports.h"
 #include "harness/simt/bugs/suite_run.h"
 
 namespace padproof::simt_bugs {
 namespace {
-
-// ---- reports ------------------------------------------------------------------------------------
-
-/// The tools that can speak in this build, and how the first line of a report looks.
-struct Speaker {
-  const char* name;
-  const char* pattern;      // its first group is the kind of report
-  Tool Bug::* expectation;  // null: it belongs to another one's column
-  bool watches;             // in this build
-};
-
-#if defined(SIMT_ASAN)
-constexpr bool kAsan = true;
-#else
-constexpr bool kAsan = false;
-#endif
-#if defined(SIMT_MSAN)
-constexpr bool kMsan = true;
-#else
-constexpr bool kMsan = false;
-#endif
-#if defined(SIMT_TSAN)
-constexpr bool kTsan = true;
-#else
-constexpr bool kTsan = false;
-#endif
-constexpr bool kRace = kHooks;
-constexpr bool kPlain = !kAsan && !kMsan && !kTsan && !kRace;
-
-constexpr Speaker kSpeakers[] = {
-    {"race", R"(padproof simt: (.*\brace\b.*))", &Bug::race, kRace},
-    {"runtime", R"(padproof simt: (.*))", &Bug::runtime, kPlain},
-    {"asan", R"(AddressSanitizer: ([a-zA-Z-]+))", &Bug::asan, kAsan},
-    {"asan", R"(runtime error: (.*))", &Bug::asan, kAsan},
-    {"msan", R"(MemorySanitizer: ([a-zA-Z-]+))", &Bug::msan, kMsan},
-    {"tsan", R"(WARNING: ThreadSanitizer: ([a-zA-Z -]+))", &Bug::tsan, kTsan},
-};
-
-struct Report {
-  std::string speaker;
-  std::string kind;
-};
-
-std::vector<std::string> LinesOf(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) lines.push_back(line.substr(0, 500));
-  return lines;
-}
-
-/// The first line of each report in `output`.
-std::vector<Report> ReportsIn(const std::string& output) {
-  static const std::vector<std::regex> patterns = [] {
-    std::vector<std::regex> compiled;
-    for (const Speaker& s : kSpeakers) compiled.emplace_back(s.pattern);
-    return compiled;
-  }();
-  std::vector<Report> reports;
-  for (const std::string& line : LinesOf(output)) {
-    if (line.rfind("SUMMARY", 0) == 0) continue;
-    if (line.find("padproof simt: error inside a kernel") != std::string::npos) continue;
-    for (size_t i = 0; i < patterns.size(); i++) {
-      std::smatch match;
-      if (!std::regex_search(line, match, patterns[i])) continue;
-      reports.push_back({kSpeakers[i].name, match[1]});
-      break;
-    }
-  }
-  return reports;
-}
-
-std::string_view BaseName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
-
-/// "file.cu:12" for the first line of the bug's kernel that `output` names; else empty.
-std::string PlaceIn(const std::string& output, const Registration& bug) {
-  const std::string file = std::string(BaseName(bug.file)) + ":";
-  for (size_t at = output.find(file); at != std::string::npos; at = output.find(file, at + 1)) {
-    const int line = std::atoi(output.c_str() + at + file.size());
-    if (bug.first_line <= line && line <= bug.last_line) return file + std::to_string(line);
-  }
-  return "";
-}
-
-/// How a child ended, if not by itself with status 0 or by a report.
-std::string EndOf(const Outcome& outcome) {
-  if (outcome.timed_out) return "hangs";
-  if (WIFSIGNALED(outcome.status)) return strsignal(WTERMSIG(outcome.status));
-  if (outcome.digest.empty()) return "exit " + std::to_string(WEXITSTATUS(outcome.status));
-  return "";
-}
-
-// ---- verdicts -----------------------------------------------------------------------------------
 
 /// All runs of the twins of one bug, in the order of AllSetups().
 struct Runs {
   const Registration* bug;
   std::vector<const Outcome*> clean, broken;
 };
+
+struct Failure {
+  std::string bug;
+  std::string schedule;
+  std::string expected;
+  std::string got;
+  std::string output;  // of the child, for --verbose
+};
+
+/// Tools of this build, as "asan+race"; "plain" if there is none.
+std::string BuildName() {
+  std::string name;
+  for (const auto& [active, text] : {std::pair{kAsan, "asan"}, std::pair{kMsan, "msan"},
+                                     std::pair{kTsan, "tsan"}, std::pair{kRace, "race"}}) {
+    if (active) name += (name.empty() ? "" : "+") + std::string(text);
+  }
+  return name.empty() ? "plain" : name;
+}
+
+/// One line, without its end: the complaint and the command that shows it again.
+std::string TextOf(const Failure& failure, const std::string& program) {
+  return "FAILED " + failure.bug + ", build " + BuildName() + ", schedule " + failure.schedule +
+         ": expected " + failure.expected + ", got " + failure.got + "; again: " + program +
+         " --verbose --only " + failure.bug;
+}
+
+// ---- what was seen ------------------------------------------------------------------------------
 
 /// Race checkers report and go on, so what a schedule exposes shows beside what they find.
 bool IsExposed(const Runs& runs, size_t setup) {
@@ -127,33 +57,60 @@ bool IsExposed(const Runs& runs, size_t setup) {
   return false;
 }
 
-/// In words: the first report and its place, or how the child ended, or whether its output differs.
-std::string Describe(const Runs& runs, size_t setup) {
-  const Outcome& outcome = *runs.broken[setup];
+/// In words: the first report and its place, or how the child ended, or whether its output differs
+/// from `same_as`.
+std::string Describe(const Outcome& outcome, const Registration& bug, const Outcome& same_as) {
   if (const auto reports = ReportsIn(outcome.output); !reports.empty()) {
-    const std::string place = PlaceIn(outcome.output, *runs.bug);
+    const std::string place = PlaceIn(outcome.output, bug);
     return reports[0].speaker + ": " + reports[0].kind + (place.empty() ? "" : ", " + place);
   }
   if (const std::string end = EndOf(outcome); !end.empty()) return end;
-  return outcome.digest == runs.clean[0]->digest ? "silent" : "output differs";
+  return outcome.digest == same_as.digest ? "silent" : "output differs";
 }
+
+/// What `speaker` reported of a run, one after another; `matched` says whether one is as claimed.
+std::string KindsOf(const Outcome& outcome, const Speaker& speaker, const Tool& claim,
+                    bool& matched) {
+  std::string kinds;
+  matched = false;
+  for (const Report& report : ReportsIn(outcome.output)) {
+    if (report.speaker != speaker.name) continue;
+    kinds += (kinds.empty() ? "" : "; ") + report.kind;
+    matched |=
+        claim.verdict == Verdict::found && std::regex_search(report.kind, std::regex(claim.text));
+  }
+  return kinds;
+}
+
+/// Tools of this build, each once.
+std::vector<const Speaker*> Watchers() {
+  std::vector<const Speaker*> watchers;
+  for (const Speaker& speaker : kSpeakers) {
+    const bool known = !watchers.empty() && std::strcmp(watchers.back()->name, speaker.name) == 0;
+    if (speaker.watches && !known) watchers.push_back(&speaker);
+  }
+  return watchers;
+}
+
+/// A build whose tool ends a run at the first report shows nothing of schedules, and one whose
+/// buffers hold no value shows other things.
+bool ShowsSchedules(const Bug& bug) {
+  if (kMsan || kTsan || bug.schedules.undefined != nullptr) return false;
+  return !kAsan || bug.asan.verdict == Verdict::missed;
+}
+
+// ---- verdicts -----------------------------------------------------------------------------------
 
 /// Clean twins end by themselves, print no report, and give the same bits in every schedule.
 void JudgeClean(const Runs& runs, const std::vector<Setup>& setups,
-                std::vector<std::string>& failures) {
+                std::vector<Failure>& failures) {
   for (size_t i = 0; i < setups.size(); i++) {
     const Outcome& outcome = *runs.clean[i];
-    const auto complain = [&](const std::string& what) {
-      failures.push_back(std::string(runs.bug->bug.name) + ": the clean twin " + what + " (" +
-                         kColumnNames[setups[i].column] + ")\n" + outcome.output.substr(0, 2000));
-    };
-    if (!ReportsIn(outcome.output).empty()) {
-      complain("is not silent");
-    } else if (!EndOf(outcome).empty()) {
-      complain("does not come to its end: " + EndOf(outcome));
-    } else if (outcome.digest != runs.clean[0]->digest) {
-      complain("gives other bits than in forward order");
-    }
+    const std::string got = Describe(outcome, *runs.bug, *runs.clean[0]);
+    if (got == "silent") continue;
+    failures.push_back({runs.bug->bug.name, NameOf(setups[i]),
+                        "the clean twin to be silent and equal to its forward run", got,
+                        outcome.output});
   }
 }
 
@@ -162,64 +119,56 @@ Exposure ExpectedIn(const Schedules& s, Column column) {
   return expected[column];
 }
 
-/// True if any run of the column is exposed; `ran` says whether there is one.
-bool IsColumnExposed(const Runs& runs, const std::vector<Setup>& setups, Column column, bool& ran) {
-  bool exposed = false;
-  ran = false;
+/// Indices of the column's runs.
+std::vector<size_t> SetupsOf(const std::vector<Setup>& setups, Column column) {
+  std::vector<size_t> indices;
   for (size_t i = 0; i < setups.size(); i++) {
-    if (setups[i].column != column) continue;
-    ran = true;
-    exposed |= IsExposed(runs, i);
+    if (setups[i].column == column) indices.push_back(i);
   }
-  return exposed;
+  return indices;
+}
+
+bool IsColumnExposed(const Runs& runs, const std::vector<size_t>& setups) {
+  for (size_t setup : setups) {
+    if (IsExposed(runs, setup)) return true;
+  }
+  return false;
 }
 
 void JudgeSchedules(const Runs& runs, const std::vector<Setup>& setups,
-                    std::vector<std::string>& failures) {
+                    std::vector<Failure>& failures) {
+  const Bug& bug = runs.bug->bug;
+  if (!ShowsSchedules(bug)) return;
   for (int c = 0; c < kColumns; c++) {
-    bool ran = false;
-    const bool exposed = IsColumnExposed(runs, setups, static_cast<Column>(c), ran);
-    const Exposure expected = ExpectedIn(runs.bug->bug.schedules, static_cast<Column>(c));
-    if (!ran || expected == Exposure::open || exposed == (expected == Exposure::exposed)) continue;
-    failures.push_back(std::string(runs.bug->bug.name) + ": " + kColumnNames[c] +
-                       (exposed ? " exposes what was expected to stay hidden"
-                                : " hides what was expected to be exposed"));
+    const std::vector<size_t> chosen = SetupsOf(setups, static_cast<Column>(c));
+    if (chosen.empty()) continue;
+    const bool exposed = IsColumnExposed(runs, chosen);
+    const bool expected = ExpectedIn(bug.schedules, static_cast<Column>(c)) == Exposure::exposed;
+    if (exposed == expected) continue;
+    const Outcome& outcome = *runs.broken[chosen[0]];
+    failures.push_back(
+        {bug.name, kColumnNames[c], expected ? "the bug to be exposed" : "the bug to stay hidden",
+         exposed ? "an exposed run" : "the clean twin's output in every run", outcome.output});
   }
 }
 
-/// Empty if the tool says what is expected of it in the forward run.
-std::string JudgeTool(const Runs& runs, const Speaker& speaker) {
-  const Tool& expected = runs.bug->bug.*speaker.expectation;
+void JudgeTools(const Runs& runs, std::vector<Failure>& failures) {
   const Outcome& outcome = *runs.broken[0];
-  std::string kinds;
-  bool matched = false;
-  for (const Report& report : ReportsIn(outcome.output)) {
-    if (report.speaker != speaker.name) continue;
-    kinds += (kinds.empty() ? "" : "; ") + report.kind;
-    matched |= expected.verdict == Verdict::found &&
-               std::regex_search(report.kind, std::regex(expected.text));
-  }
-  if (expected.verdict == Verdict::missed && !kinds.empty()) {
-    return "finds '" + kinds + "', though " + expected.text;
-  }
-  if (expected.verdict != Verdict::found) return "";
-  if (!matched) {
-    return kinds.empty() ? std::string("finds nothing")
-                         : "reports '" + kinds + "', expected '" + expected.text + "'";
-  }
-  if (expected.names_line && PlaceIn(outcome.output, *runs.bug).empty())
-    return "does not name the kernel's line";
-  return "";
-}
-
-void JudgeTools(const Runs& runs, std::vector<std::string>& failures) {
-  std::string last;
-  for (const Speaker& speaker : kSpeakers) {
-    if (!speaker.watches || last == speaker.name) continue;
-    last = speaker.name;
-    if (const std::string complaint = JudgeTool(runs, speaker); !complaint.empty()) {
-      failures.push_back(std::string(runs.bug->bug.name) + ": " + speaker.name + " " + complaint +
-                         "\n" + runs.broken[0]->output.substr(0, 3000));
+  for (const Speaker* speaker : Watchers()) {
+    const Tool& claim = runs.bug->bug.*speaker->expectation;
+    bool matched = false;
+    const std::string kinds = KindsOf(outcome, *speaker, claim, matched);
+    const std::string got = kinds.empty() ? "no report" : "'" + kinds + "'";
+    const auto complain = [&](const std::string& expected, const std::string& what) {
+      failures.push_back({runs.bug->bug.name, "forward", expected, what, outcome.output});
+    };
+    const std::string name = speaker->name;
+    if (claim.verdict == Verdict::missed && !kinds.empty()) {
+      complain(name + " to miss it (" + claim.text + ")", got);
+    } else if (claim.verdict == Verdict::found && !matched) {
+      complain(name + " to report '" + claim.text + "'", got);
+    } else if (matched && claim.names_line && PlaceIn(outcome.output, *runs.bug).empty()) {
+      complain(name + " to name a line of the kernel", got + " without one");
     }
   }
 }

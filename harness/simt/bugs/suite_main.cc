@@ -2,19 +2,19 @@
 // each run in a process of its own. Prints what was seen, and exits with 1 if this build does not
 // see what it should, or sees anything in a clean twin. Never instrumented.
 //
-//   simt_bugs [--only TEXT] [--list] [--markdown] [--verbose] [--jobs N]
-
-#include <fcntl.h>
+//   simt_bugs [--only TEXT] [--list] [--check FILE] [--markdown FILE] [--verbose] [--jobs N]
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "harness/simt/bugs/bug.h"
+#include "harness/simt/bugs/suite_found.h"
 #include "harness/simt/bugs/suite_judge.h"
 #include "harness/simt/bugs/suite_run.h"
 #include "harness/simt/bugs/suite_table.h"
@@ -35,9 +35,17 @@ Registration* first_bug = nullptr;
 Registration** end_of_bugs = &first_bug;
 uint64_t digest = 0xCBF29CE484222325ull;
 
+constexpr const char* kUsage =
+    "usage: simt_bugs [--only TEXT] [--list] [--check FILE] [--markdown FILE] [--verbose] [--jobs "
+    "N]\n"
+    "  --only TEXT      bugs whose name contains TEXT\n"
+    "  --check FILE     also hold the committed table of what finds what against the runs\n"
+    "  --markdown FILE  print that table, with this build's columns as measured\n"
+    "  --verbose        also print what the children printed\n";
+
 struct Arguments {
-  std::string only;
-  bool list = false, markdown = false, verbose = false;
+  std::string program, only, check, markdown;
+  bool list = false, verbose = false;
   size_t jobs = 2;
 };
 
@@ -96,45 +104,67 @@ int RunSuite(const Arguments& arguments) {
   const std::vector<Setup> setups = AllSetups();
   std::deque<Task> tasks;
   const std::vector<Runs> all = RunAll(arguments.only, setups.size(), arguments.jobs, tasks);
-  std::vector<std::string> failures;
+  std::vector<Failure> failures;
   std::set<const Outcome*> judged;  // clean twins that bugs share are judged once
   for (const Runs& runs : all) {
     if (judged.insert(runs.clean[0]).second) JudgeClean(runs, setups, failures);
-    if (kPlain || kRace) JudgeSchedules(runs, setups, failures);
+    JudgeSchedules(runs, setups, failures);
     JudgeTools(runs, failures);
   }
-  PrintTables(all, setups, arguments.markdown);
+  if (!arguments.markdown.empty()) {
+    const FoundTable committed = ReadFoundTable(arguments.markdown);
+    std::printf("%s", TextOf(Updated(committed, all, setups)).c_str());
+    return 0;
+  }
+  if (!arguments.check.empty()) {
+    CompareWithCommitted(ReadFoundTable(arguments.check), all, setups, arguments.only.empty(),
+                         failures);
+  }
+  PrintTables(all, setups);
   if (arguments.verbose) PrintOutputs(all);
-  for (const std::string& failure : failures) std::printf("FAILED %s\n", failure.c_str());
+  for (const Failure& failure : failures) {
+    std::printf("%s\n", TextOf(failure, arguments.program).c_str());
+    if (arguments.verbose) std::printf("%s\n", failure.output.c_str());
+  }
   std::printf("%zu bugs, %zu runs, %zu expectations not met\n", all.size(), tasks.size(),
               failures.size());
   return failures.empty() && !all.empty() ? 0 : 1;
 }
 
-int Main(int argc, char** argv) {
-  WatchLibraryCalls(false);
-  std::vector<std::string> words(argv + 1, argv + argc);
-  if (words.size() == 4 && words[0] == "--child") {
-    return RunChild(words[1], words[2], std::stoul(words[3]));
-  }
-  Arguments arguments;
+/// False if the words are not those of kUsage.
+bool Parse(const std::vector<std::string>& words, Arguments& arguments) {
   for (size_t i = 0; i < words.size(); i++) {
     const bool has_value = i + 1 < words.size();
     if (words[i] == "--only" && has_value) {
       arguments.only = words[++i];
+    } else if (words[i] == "--check" && has_value) {
+      arguments.check = words[++i];
+    } else if (words[i] == "--markdown" && has_value) {
+      arguments.markdown = words[++i];
     } else if (words[i] == "--jobs" && has_value) {
-      arguments.jobs = std::max(1, std::atoi(words[++i].c_str()));
+      arguments.jobs = static_cast<size_t>(std::max(1, std::atoi(words[++i].c_str())));
     } else if (words[i] == "--list") {
       arguments.list = true;
-    } else if (words[i] == "--markdown") {
-      arguments.markdown = true;
     } else if (words[i] == "--verbose") {
       arguments.verbose = true;
     } else {
-      std::fprintf(stderr,
-                   "usage: simt_bugs [--only TEXT] [--list] [--markdown] [--verbose] [--jobs N]\n");
-      return 2;
+      return false;
     }
+  }
+  return true;
+}
+
+int Main(int argc, char** argv) {
+  WatchLibraryCalls(false);
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.size() == 4 && words[0] == "--child") {
+    return RunChild(words[1], words[2], std::stoul(words[3]));
+  }
+  Arguments arguments;
+  arguments.program = argv[0];
+  if (!Parse(words, arguments)) {
+    std::fputs(kUsage, stderr);
+    return 2;
   }
   if (!arguments.list) return RunSuite(arguments);
   PrintList();

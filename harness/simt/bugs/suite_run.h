@@ -1,8 +1,8 @@
-// Runs one twin of a bug in a process of its own and says what came of it. Included by
-// suite_main.cc only.
+// Runs one twin of a bug in a process of its own and says what came of it.
 
 #pragma once
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -37,11 +37,13 @@ struct Setup {
   simt::Options options;
 };
 
-#if defined(SIMT_RACE)
-constexpr bool kHooks = true;  // kernels call the runtime at their loads and stores
-#else
-constexpr bool kHooks = false;
-#endif
+/// "random, seed 3", as in reports.
+std::string NameOf(const Setup& setup) {
+  std::string name(padproof::NameOf(setup.options.order));
+  if (setup.options.seed != 0) name += ", seed " + std::to_string(setup.options.seed);
+  if (setup.column == kPreempt) name += ", with preemption";
+  return name;
+}
 
 /// All schedules of this build; the first is forward.
 std::vector<Setup> AllSetups() {

@@ -38,8 +38,8 @@ SIMT_BUG({.name = "warp/exited_lane",
           .clean = [] { RunOnBlock(Kernel<false>); },
           .broken = [] { RunOnBlock(Kernel<true>); },
           .schedules = All(kExposed),
-          .runtime = Open("a lane that is gone hands out the fill pattern, or is reported"),
-          .msan = Open("a lane that is gone may hand out an uninitialised value")});
+          .runtime = Missed("a lane that is gone hands out the fill: NaN, which the sum shows"),
+          .msan = Missed("the fill is a value that the runtime wrote")});
 
 }  // namespace exited_lane
 
@@ -62,8 +62,8 @@ SIMT_BUG({.name = "warp/lane_outside_mask",
           .clean = [] { RunOnBlock(Kernel<false>); },
           .broken = [] { RunOnBlock(Kernel<true>); },
           .schedules = All(kExposed),
-          .runtime = Open("such a lane hands out the fill pattern, or is reported"),
-          .msan = Open("such a lane may hand out an uninitialised value")});
+          .runtime = Missed("such a lane hands out the fill: NaN, which the sum shows"),
+          .msan = Missed("the fill is a value that the runtime wrote")});
 
 }  // namespace lane_outside_mask
 
@@ -109,7 +109,7 @@ SIMT_BUG({.name = "warp/unset_register",
           .kind = Kind::memory,
           .clean = [] { RunOnBlock(Kernel<false>); },
           .broken = [] { RunOnBlock(Kernel<true>); },
-          .schedules = All(kOpen),
+          .schedules = UndefinedOutput(kCompilerDecides),
           .msan = Found("use-of-uninitialized-value")});
 
 }  // namespace unset_register
@@ -133,7 +133,7 @@ SIMT_BUG({.name = "warp/shuffle_as_barrier",
           .clean = [] { RunOnBlock(Kernel<false>); },
           .broken = [] { RunOnBlock(Kernel<true>); },
           .schedules = All(kHidden),
-          .tsan = Open("the data of a shuffle moves, so the runtime may let it order memory"),
+          .tsan = Missed("ThreadSanitizer is told that every warp operation orders memory"),
           .race = Found("race")});
 
 }  // namespace shuffle_as_barrier
