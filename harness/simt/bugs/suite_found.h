@@ -95,8 +95,8 @@ FoundTable Updated(const FoundTable& committed, const std::vector<Runs>& all,
   return table;
 }
 
-/// One failure for each cell of this build that is not as committed, and for each row of a bug
-/// that is no more (unless only some bugs ran).
+/// One failure for each bug with a cell of this build that is not as committed, and for each row of
+/// a bug that is no more (unless only some bugs ran).
 void CompareWithCommitted(const FoundTable& committed, const std::vector<Runs>& all,
                           const std::vector<Setup>& setups, bool whole,
                           std::vector<Failure>& failures) {
@@ -105,12 +105,15 @@ void CompareWithCommitted(const FoundTable& committed, const std::vector<Runs>& 
     const std::string name = runs.bug->bug.name;
     missing.erase(name);
     const auto row = committed.find(name);
+    std::string was, is;
     for (const auto& [column, cell] : MeasuredCells(runs, setups)) {
-      const std::string was = row == committed.end() ? "no row" : row->second.at(column);
-      if (was == cell) continue;
-      failures.push_back({name, "of column " + column, "'" + was + "' as in the committed table",
-                          "'" + cell + "'", runs.broken[0]->output});
+      const std::string known = row == committed.end() ? "no row" : row->second.at(column);
+      if (known == cell) continue;
+      was += (was.empty() ? "" : ", ") + column + " " + known;
+      is += (is.empty() ? "" : ", ") + column + " " + cell;
     }
+    if (is.empty()) continue;
+    failures.push_back({name, "see columns", "as in the committed table: " + was, is, ""});
   }
   for (const auto& [name, cells] : missing) {
     if (whole) failures.push_back({name, "any", "no row in the committed table", "a row", ""});
