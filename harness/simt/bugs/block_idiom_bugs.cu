@@ -194,5 +194,35 @@ SIMT_BUG({.name = "idiom/punned_maximum",
 
 }  // namespace punned_maximum
 
+namespace plain_read_before_cas {
+
+/// The programming guide reads the word as `old = *address` first; other threads change it.
+template <bool kBug>
+__global__ void maximum_by_cas(float* out, const float* in, int rows, int columns) {
+  const int row = blockIdx.y * kTile + threadIdx.y, column = blockIdx.x * kTile + threadIdx.x;
+  if (row >= rows || column >= columns) return;
+  const float x = in[row * columns + column];
+  int* address = reinterpret_cast<int*>(&out[row]);
+  int old = kBug ? *address : atomicOr(address, 0);
+  while (x > __int_as_float(old)) {
+    const int assumed = old;
+    old = atomicCAS(address, assumed, __float_as_int(x));
+    if (old == assumed) break;
+  }
+}
+
+SIMT_BUG(
+    {.name = "idiom/plain_read_before_cas",
+     .title = "a plain read of the word that a loop of atomicCAS then changes (works in effect)",
+     .source = "CUDA programming guide, atomicAdd of double by atomicCAS",
+     .kind = Kind::race,
+     .clean = [] { RunOnTiles(maximum_by_cas<false>); },
+     .broken = [] { RunOnTiles(maximum_by_cas<true>); },
+     .schedules = All(kHidden),
+     .tsan = Found("data race"),
+     .race = Found("race")});
+
+}  // namespace plain_read_before_cas
+
 }  // namespace
 }  // namespace padproof::simt_bugs

@@ -78,7 +78,7 @@ __global__ void sum_first_lanes(float* out, const float* in) {
     const float other = __shfl_down_sync(mask, x, offset);
     if (lane + offset < count) x += other;
   }
-  if (lane == 0) out[warp] = x;
+  if (lane == 0) out[blockIdx.x * 3 + warp] = x;
 }
 
 SIMT_BUG({.name = "idiom/mask_of_count",
@@ -87,8 +87,9 @@ SIMT_BUG({.name = "idiom/mask_of_count",
           .kind = Kind::divergence,
           .clean = [] { RunOnBlocks(sum_first_lanes<false>); },
           .broken = [] { RunOnBlocks(sum_first_lanes<true>); },
-          .schedules = All(kExposed),
-          .runtime = Found("not named in the mask"),
+          // g++ shifts by 0 and the mask is empty, clang makes it full.
+          .schedules = UndefinedOutput(kCompilerDecides),
+          .runtime = Undefined(kCompilerDecides),
           .asan = Found("shift exponent 32")});
 
 }  // namespace mask_of_count
@@ -110,7 +111,7 @@ __global__ void sum_warps(float* out, const float* in) {
   s[t] = in[t];
   __syncwarp();
   for (int distance = 16; distance > 0; distance >>= 1) add<kBug>(s + t - lane, lane, distance);
-  if (lane == 0) out[t >> 5] = s[t];
+  if (lane == 0) out[blockIdx.x * 3 + (t >> 5)] = s[t];
 }
 
 SIMT_BUG({.name = "idiom/warp_synchronous",
