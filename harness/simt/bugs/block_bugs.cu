@@ -48,6 +48,69 @@ SIMT_BUG({.name = "block/row_of_neighbour",
 
 }  // namespace row_of_neighbour
 
+namespace scope_of_block {
+
+constexpr int kBlocks = 4;
+
+constexpr int kKernelLine = __LINE__;
+
+/// out[0]: the sum of one value a block, by the last block to come; out[1..4]: the values.
+template <bool kWeakFence, bool kWeakAtomic>
+__global__ void Kernel(float* out, const float* in, unsigned* counter) {
+  if (threadIdx.x != 0) return;
+  out[1 + blockIdx.x] = in[blockIdx.x];
+  kWeakFence ? __threadfence_block() : __threadfence();
+  const unsigned before = kWeakAtomic ? atomicAdd_block(counter, 1u) : atomicAdd(counter, 1u);
+  if (before != gridDim.x - 1) return;
+  __threadfence();
+  float sum = 0.0f;
+  for (unsigned b = 0; b < gridDim.x; b++) sum += out[1 + b];
+  out[0] = sum;
+}
+
+constexpr int kKernelEnd = __LINE__;
+
+template <bool kWeakFence, bool kWeakAtomic>
+void Run() {
+  Buffer<float> in(kBlocks), out(1 + kBlocks);
+  Buffer<unsigned> counter(1);
+  FillWithValues(in, 1);
+  counter.Zero();
+  RequireLaunched(simt::launch(Kernel<kWeakFence, kWeakAtomic>, dim3(kBlocks), dim3(32), 0, nullptr,
+                               out.data(), in.data(), counter.data()));
+  Record(out);
+}
+
+namespace fence {
+SIMT_BUG({.name = "block/fence_of_block",
+          .title = "a value is published to other blocks after __threadfence_block",
+          .source = "CUDA programming guide, memory fence functions",
+          .kind = Kind::race,
+          .clean = Run<false, false>,
+          .broken = Run<true, false>,
+          .schedules = All(kHidden),  // memory is sequentially consistent here
+          .tsan = Missed("blocks run one after another, and each start orders what came before"),
+          .race = Found("race"),
+          .first_line = kKernelLine,
+          .last_line = kKernelEnd});
+}  // namespace fence
+
+namespace atomic {
+SIMT_BUG({.name = "block/atomic_of_block",
+          .title = "blocks count in one word with atomicAdd_block",
+          .source = "CUDA programming guide, atomic functions",
+          .kind = Kind::race,
+          .clean = Run<false, false>,
+          .broken = Run<false, true>,
+          .schedules = All(kHidden),
+          .tsan = Missed("blocks run one after another, and each start orders what came before"),
+          .race = Missed("the scope of an atomic is not modelled"),
+          .first_line = kKernelLine,
+          .last_line = kKernelEnd});
+}  // namespace atomic
+
+}  // namespace scope_of_block
+
 namespace half2_sum {
 
 constexpr int kThreads = 128;

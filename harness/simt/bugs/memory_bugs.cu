@@ -176,6 +176,31 @@ SIMT_BUG({.name = "memory/dynamic_too_small",
 
 }  // namespace dynamic_too_small
 
+namespace shared_read_past_end {
+
+template <bool kBug>
+__global__ void Kernel(float* out, const float* in, int) {
+  SIMT_SHARED(row, float[kThreads]);
+  const int t = threadIdx.x;
+  row[t] = in[t];
+  __syncthreads();
+  float largest = row[t];
+  if (kBug || t + 1 < kThreads) largest = fmaxf(largest, row[t + 1]);
+  out[blockIdx.x * kThreads + t] = largest;
+}
+
+SIMT_BUG({.name = "memory/shared_read_past_end",
+          .title = "a maximum over neighbours reads past a SIMT_SHARED array",
+          .source = "flash-attention #2391 (class)",
+          .kind = Kind::memory,
+          .clean = [] { RunOnRows(Kernel<false>); },
+          .broken = [] { RunOnRows(Kernel<true>); },
+          .schedules = All(kHidden),
+          .runtime = Missed("what lies behind is NaN, which fmaxf drops; reads leave no trace"),
+          .asan = Found("heap-(buffer-overflow|use-after-free)")});
+
+}  // namespace shared_read_past_end
+
 namespace pad_rows_times_zero {
 
 template <bool kBug>

@@ -43,6 +43,31 @@ SIMT_BUG({.name = "warp/exited_lane",
 
 }  // namespace exited_lane
 
+namespace exited_lane_maximum {
+
+template <bool kBug>
+__global__ void Kernel(float* out, const float* in, int count) {
+  const int lane = threadIdx.x % 32;
+  if (kBug && lane >= count) return;
+  float x = lane < count ? in[threadIdx.x] : -INFINITY;
+  for (int offset = 16; offset != 0; offset >>= 1) {
+    x = fmaxf(x, __shfl_down_sync(kAll, x, offset));
+  }
+  if (lane == 0) out[threadIdx.x] = x;
+}
+
+SIMT_BUG({.name = "warp/exited_lane_maximum",
+          .title = "the same for a maximum: fmaxf drops the NaN that such a lane hands out",
+          .source = "llama.cpp #27870 (class)",
+          .kind = Kind::divergence,
+          .clean = [] { RunOnBlock(Kernel<false>); },
+          .broken = [] { RunOnBlock(Kernel<true>); },
+          .schedules = All(kHidden),
+          .runtime = Missed("a lane that is gone hands out the fill: NaN, which fmaxf drops"),
+          .msan = Missed("the fill is a value that the runtime wrote")});
+
+}  // namespace exited_lane_maximum
+
 namespace lane_outside_mask {
 
 template <bool kBug>
