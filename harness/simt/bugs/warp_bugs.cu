@@ -163,6 +163,29 @@ SIMT_BUG({.name = "warp/shuffle_as_barrier",
 
 }  // namespace shuffle_as_barrier
 
+namespace first_warp_leaves {
+
+template <bool kBug>
+__global__ void Kernel(float* out, const float* in, int) {
+  __shared__ float row[kThreads];
+  const int t = threadIdx.x;
+  row[t] = in[t];
+  if (kBug && t < 32) return;
+  __syncthreads();
+  out[t] = t < 32 ? 0.0f : row[t - 32];
+}
+
+SIMT_BUG({.name = "warp/first_warp_leaves",
+          .title = "a warp that has only to load returns before the barrier of the others",
+          .source = "llama.cpp #27678 (class)",
+          .kind = Kind::divergence,
+          .clean = [] { RunOnBlock(Kernel<false>); },
+          .broken = [] { RunOnBlock(Kernel<true>); },
+          .schedules = All(kExposed),
+          .runtime = Found("reached after threads of the block have left")});
+
+}  // namespace first_warp_leaves
+
 namespace divergent_barrier {
 
 template <bool kBug>
