@@ -13,6 +13,7 @@ function(padproof_kernel_library name directory)
     ${PROJECT_SOURCE_DIR}/harness/judge/kernel_registry.cc
     ${PROJECT_SOURCE_DIR}/harness/judge/plugin.cc)
   target_link_libraries(${name} PRIVATE padproof_kernel_flags)
+  target_compile_options(${name} PRIVATE ${PADPROOF_KERNEL_OPTIONS})
   target_link_options(${name} PRIVATE -Wl,-Bsymbolic)
   set_target_properties(${name} PROPERTIES PREFIX ""
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${directory})

@@ -12,7 +12,12 @@ target_include_directories(padproof_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(padproof_flags INTERFACE
   -ffp-contract=off -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wnon-virtual-dtor
   -Wno-missing-field-initializers)  # rows and failures name only what they set
-if(PADPROOF_SANITIZE)
+# MemorySanitizer must see every write of what it watches, and third-party libraries are built without
+# it. So it watches kernels, and only programs that say on their borders what is written link them.
+if(PADPROOF_SANITIZE MATCHES "memory")
+  set(PADPROOF_KERNELS_ALONE ON)
+  set(PADPROOF_KERNEL_OPTIONS -fsanitize=${PADPROOF_SANITIZE} -fsanitize-memory-track-origins)
+elseif(PADPROOF_SANITIZE)
   target_compile_options(padproof_flags INTERFACE -fsanitize=${PADPROOF_SANITIZE})
   target_link_options(padproof_flags INTERFACE -fsanitize=${PADPROOF_SANITIZE})
 endif()

@@ -36,7 +36,12 @@
 #define __host__
 #define __constant__
 #define __managed__
+#if defined(SIMT_MSAN)
+// Where the runtime finds it; `used`: the optimiser must not know that it begins as zero.
+#define __shared__ static __attribute__((section("simt_shared"), used))
+#else
 #define __shared__ static  // blocks run one after another
+#endif
 #define __launch_bounds__(...)
 #define __maxnreg__(...)
 #define __grid_constant__

@@ -116,6 +116,7 @@ struct LaunchRequest {
   dim3 block;
   size_t dynamic_bytes;
   bool instrumented_by_asan;
+  bool instrumented_by_msan;
 };
 
 cudaError_t Launch(const LaunchRequest& request);

@@ -114,6 +114,16 @@ inline constexpr bool kKernelHasAsan = false;
 inline constexpr bool kKernelHasAsan = false;
 #endif
 
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+inline constexpr bool kKernelHasMsan = true;
+#else
+inline constexpr bool kKernelHasMsan = false;
+#endif
+#else
+inline constexpr bool kKernelHasMsan = false;
+#endif
+
 PADPROOF_SIMT_INLINE const uint3& ThreadIdx() { return current.lane->thread_idx; }
 PADPROOF_SIMT_INLINE const uint3& BlockIdx() { return current.block_idx; }
 PADPROOF_SIMT_INLINE const dim3& BlockDim() { return current.block_dim; }
@@ -146,7 +156,7 @@ cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t 
   auto thread = bind(std::forward<Arguments>(arguments)...);
   const auto run_thread = [](void* closure) { (*static_cast<decltype(thread)*>(closure))(); };
   return Record(Launch({run_thread, &thread, reinterpret_cast<const void*>(kernel), grid, block,
-                        dynamic_bytes, kKernelHasAsan}));
+                        dynamic_bytes, kKernelHasAsan, kKernelHasMsan}));
 }
 
 inline const char* ErrorText(cudaError_t error) { return cudaGetErrorString(error); }

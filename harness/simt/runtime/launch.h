@@ -10,6 +10,8 @@
 #include "harness/simt/runtime.h"
 #include "harness/simt/runtime/fiber.h"
 #include "harness/simt/runtime/race_interface.h"
+#include "harness/simt/runtime/report.h"
+#include "harness/simt/runtime/sanitizer.h"
 #include "harness/simt/runtime/state.h"
 
 namespace padproof::simt {
@@ -47,6 +49,8 @@ void PrepareLaunch(const LaunchRequest& request, const Options& options) {
   current.grid_dim = request.grid;
   current.block_dim = block;
   current.poison = state.options.fill * 0x0101010101010101ull;
+  MarkUnwritten(&current.poison, sizeof current.poison);
+  CallAtReport(PrintWhereInKernel);
   // Unlike those of any other runtime in this process, should a kernel's statics be shared.
   if (current.block_epoch == 0) current.block_epoch = Mix(reinterpret_cast<uintptr_t>(&state));
 }
@@ -76,6 +80,7 @@ void PrepareBlock(uint3 block_idx, size_t dynamic_bytes) {
     warps[w].live = all;
     state.ready.Add(w, all);
   }
+  MarkRawSharedUnwritten();
   current.dynamic_shared = nullptr;
   if (dynamic_bytes != 0) {
     current.dynamic_shared =

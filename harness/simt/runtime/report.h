@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness/simt/runtime.h"
+#include "harness/simt/runtime/sanitizer.h"
 #include "harness/simt/runtime/state.h"
 
 namespace padproof::simt {
@@ -94,7 +95,16 @@ std::string TextOfThreads() {
   return text;
 }
 
+/// Beside the report of a sanitizer: which thread of which block it is about.
+[[maybe_unused]] void PrintWhereInKernel() {
+  if (current.lane == nullptr) return;
+  IgnoreLibraryCalls();
+  const std::string text = "padproof simt: error inside a kernel\n" + TextOfCurrent();
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
 [[noreturn]] __attribute__((cold)) void Abort(const std::string& report) {
+  IgnoreLibraryCalls();
   std::fflush(stdout);
   std::fwrite(report.data(), 1, report.size(), stderr);
   std::fflush(stderr);

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdio>
 #include <cstring>
 #include <mutex>
 #include <string>
@@ -21,6 +20,7 @@
 #include "harness/simt/runtime/limits.h"
 #include "harness/simt/runtime/race_interface.h"
 #include "harness/simt/runtime/report.h"
+#include "harness/simt/runtime/sanitizer.h"
 #include "harness/simt/runtime/schedule.h"
 #include "harness/simt/runtime/shared_memory.h"
 #include "harness/simt/runtime/state.h"
@@ -274,6 +274,9 @@ cudaError_t Launch(const LaunchRequest& request) {
   if (request.instrumented_by_asan && !kRuntimeKnowsAsan) {
     Abort("padproof simt: kernels have AddressSanitizer, but runtime.cc lacks -DSIMT_ASAN\n");
   }
+  if (request.instrumented_by_msan && !kRuntimeKnowsMsan) {
+    Abort("padproof simt: kernels have MemorySanitizer, but runtime.cc lacks -DSIMT_MSAN\n");
+  }
   const std::lock_guard lock(state.one_launch_at_a_time);
   if (const cudaError_t error = CheckLimits(request); error != cudaSuccess) return error;
   PrepareLaunch(request, options_of_thread);
@@ -339,9 +342,6 @@ bool RacesAbort() { return state.options.race_aborts; }
 /// AddressSanitizer calls this before a report. Its own empty definition is weak, so this one is
 /// not; visible, because g++ has AddressSanitizer in a shared library.
 extern "C" __attribute__((visibility("default"))) void __asan_on_error() {
-  if (padproof::simt::current.lane == nullptr) return;
-  const std::string text =
-      "padproof simt: error inside a kernel\n" + padproof::simt::TextOfCurrent();
-  std::fwrite(text.data(), 1, text.size(), stderr);
+  padproof::simt::PrintWhereInKernel();
 }
 #endif

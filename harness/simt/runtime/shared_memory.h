@@ -15,6 +15,7 @@
 
 #include "harness/simt/runtime.h"
 #include "harness/simt/runtime/fiber.h"
+#include "harness/simt/runtime/sanitizer.h"
 
 namespace padproof::simt {
 inline namespace host_build {
@@ -33,6 +34,7 @@ class SharedMemory {
         kRuntimeKnowsAsan ? AllocateExactly(bytes, alignment) : AllocateInArena(bytes, alignment);
     if (data == nullptr) return nullptr;
     std::memset(data, fill, bytes);
+    MarkUnwritten(data, kRuntimeKnowsAsan ? bytes : bytes + kCanaryBytes);
     live_.push_back({name, where, static_cast<unsigned char*>(data), bytes});
     used_bytes_ += bytes;
     return data;
