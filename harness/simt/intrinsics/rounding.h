@@ -110,9 +110,17 @@ constexpr uint64_t SignOf(const Format& format) {
   return (format.infinity | ((uint64_t{1} << format.fraction_bits) - 1)) + 1;
 }
 
+#if defined(SIMT_MSAN)
+// clang takes the upper half of a widened float for written, where a NaN is recognised. Parameters
+// are checked whole, so an unwritten number is reported at the call.
+#define PADPROOF_SIMT_CHECKS_PARAMETERS __attribute__((noinline))
+#else
+#define PADPROOF_SIMT_CHECKS_PARAMETERS
+#endif
+
 /// A double, rounded once to a narrower format.
-constexpr uint64_t RoundDouble(double value, const Format& format,
-                               Rounding mode = Rounding::nearest_even) {
+PADPROOF_SIMT_CHECKS_PARAMETERS constexpr uint64_t RoundDouble(
+    double value, const Format& format, Rounding mode = Rounding::nearest_even) {
   const auto bits = std::bit_cast<uint64_t>(value);
   const uint64_t magnitude = bits & 0x7fffffffffffffff;
   if (magnitude > kDoubleFormat.infinity) return format.nan;
