@@ -1,14 +1,10 @@
 // Block reductions with cooperative groups, as a stranger to this project would write them.
 
-#include "harness/simt/bugs/bug.h"
-
-#if __has_include("harness/simt/include/cooperative_groups.h")
 #include <cooperative_groups.h>
 #include <cooperative_groups/reduce.h>
 #include <cuda_runtime.h>
-#else
-#include "harness/simt/cooperative_groups.h"
-#endif
+
+#include "harness/simt/bugs/bug.h"
 #include "harness/simt/simt.h"
 
 namespace cg = cooperative_groups;

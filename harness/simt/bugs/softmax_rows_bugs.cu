@@ -1,10 +1,9 @@
 // Row softmax, one warp a row with 16-byte loads, as a stranger to this project would write it:
 // three sweeps over the columns, the last one mirrored through shared memory.
 
-#include "harness/simt/bugs/bug.h"
-#if __has_include(<cuda_runtime.h>)
 #include <cuda_runtime.h>
-#endif
+
+#include "harness/simt/bugs/bug.h"
 #include "harness/simt/simt.h"
 
 namespace padproof::simt_bugs {

@@ -2,10 +2,9 @@
 // to finish adds the parts in a fixed order (the threadFenceReduction pattern of the programming
 // guide), as a stranger to this project would write it.
 
-#include "harness/simt/bugs/bug.h"
-#if __has_include(<cuda_runtime.h>)
 #include <cuda_runtime.h>
-#endif
+
+#include "harness/simt/bugs/bug.h"
 #include "harness/simt/simt.h"
 
 namespace padproof::simt_bugs {
