@@ -13,6 +13,7 @@
 #include <mutex>
 
 #include "harness/simt/runtime/give.h"
+#include "harness/simt/runtime/sanitizer.h"
 
 namespace padproof::simt {
 inline namespace host_build {
@@ -98,11 +99,7 @@ class DeviceMemory {
     FillWithPattern(data - guard, guard);
     FillWithPattern(data + bytes, guard);
     std::memset(data, CurrentOptions().fill, bytes);
-#if defined(SIMT_MSAN)
-    __msan_poison(raw, guard);
-    __msan_poison(data + bytes, guard);
-    __msan_allocated_memory(data, bytes);
-#endif
+    MarkUnwritten(raw, guard + bytes + guard);
     live_.emplace(data, DeviceAllocation{data, bytes, kind, function, where});
     if (kind != MemoryKind::pinned) device_bytes_ += bytes;
     return data;
@@ -206,9 +203,7 @@ class DeviceMemory {
       return;
     }
     FillWithPattern(a.data, a.bytes);
-#if defined(SIMT_MSAN)
-    __msan_poison(a.data, a.bytes);
-#endif
+    MarkUnwritten(a.data, a.bytes);
     freed_.push_back(a);
     freed_bytes_ += a.bytes;
     while (freed_.size() > kMaxFreedBlocks || freed_bytes_ > kMaxFreedBytes) {
@@ -293,9 +288,6 @@ void VisitDeviceAllocations(void (*visit)(const DeviceAllocation&, void*), void*
   for (const auto& [data, allocation] : Memory().live()) {
     DeviceAllocation given;
     Give(&given, allocation);
-#if defined(SIMT_MSAN)
-    __msan_unpoison_param(2);
-#endif
     visit(given, context);
   }
 }

@@ -38,7 +38,7 @@ struct DeviceAllocation {
 inline constexpr size_t kDeviceMemoryBytes = size_t{4} << 30;
 
 /// Memory of `bytes` > 0 at a multiple of 256 bytes, filled with Options::fill, or null. Under
-/// MemorySanitizer (SIMT_MSAN) it is uninitialised to the sanitizer.
+/// MemorySanitizer it is uninitialised to the sanitizer.
 void* AllocateDeviceMemory(size_t bytes, MemoryKind kind, const char* function, Site where);
 
 /// False unless `data` is the start of a live range of `kind` (or of `other_kind`).

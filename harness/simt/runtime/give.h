@@ -3,9 +3,7 @@
 
 #pragma once
 
-#if defined(SIMT_MSAN)
-#include <sanitizer/msan_interface.h>
-#endif
+#include "harness/simt/runtime/sanitizer.h"
 
 namespace padproof::simt {
 inline namespace host_build {
@@ -14,9 +12,7 @@ namespace {
 template <class T>
 void Give(T* result, T value) {
   *result = value;
-#if defined(SIMT_MSAN)
-  __msan_unpoison(result, sizeof *result);
-#endif
+  MarkWritten(result, sizeof *result);
 }
 
 }  // namespace

@@ -227,6 +227,13 @@ __global__ void Matrix(float* out) {
   out[Here()] = c[15 * 16 + threadIdx.x % 16];
 }
 
+__device__ const float* device_input;
+
+__global__ void ReadDeviceMemory(float* out) {
+  out[Here()] = 0.f;
+  if (device_input[threadIdx.x] > 0.f) Note(&out[Here()]);  // unwritten: device_memory
+}
+
 // ---- launches -----------------------------------------------------------------------------------
 
 void Launch(void (*kernel)(float*), size_t dynamic_bytes) {
@@ -242,6 +249,16 @@ void Launch(void (*kernel)(float*), size_t dynamic_bytes) {
 template <void (*broken_kernel)(float*), void (*clean_kernel)(float*), size_t dynamic_bytes = 0>
 void Run(bool broken) {
   Launch(broken ? broken_kernel : clean_kernel, dynamic_bytes);
+}
+
+void RunDeviceMemory(bool broken) {
+  constexpr size_t kBytes = kThreads * sizeof(float);
+  float* input = nullptr;
+  cudaMalloc(&input, kBytes);
+  cudaMemset(input, 0, broken ? kBytes - 1 : kBytes);
+  cudaMemcpyToSymbol(device_input, &input, sizeof input);
+  Launch(ReadDeviceMemory, 0);
+  if (cudaFree(input) != cudaSuccess || cudaGetLastError() != cudaSuccess) std::abort();
 }
 
 }  // namespace
@@ -267,6 +284,7 @@ const Pair kPairs[] = {
     {"atomic_counter", "", PADPROOF_UNWRITTEN_RUN(AtomicCounter)},
     {"async_copy", "", PADPROOF_UNWRITTEN_RUN(AsyncCopy)},
     {"matrix", "", PADPROOF_UNWRITTEN_RUN(Matrix)},
+    {"device_memory", "thread (63,0,0) of block (64,1,1)", RunDeviceMemory},
 };
 #undef PADPROOF_UNWRITTEN_RUN
 const size_t kPairCount = sizeof kPairs / sizeof kPairs[0];
