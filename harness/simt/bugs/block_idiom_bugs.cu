@@ -196,7 +196,7 @@ SIMT_BUG({.name = "idiom/punned_maximum",
 
 namespace plain_read_before_cas {
 
-/// The programming guide reads the word as `old = *address` first; other threads change it.
+/// Threads whose value is no larger leave after the plain read: nothing corrects what they read.
 template <bool kBug>
 __global__ void maximum_by_cas(float* out, const float* in, int rows, int columns) {
   const int row = blockIdx.y * kTile + threadIdx.y, column = blockIdx.x * kTile + threadIdx.x;
@@ -211,16 +211,15 @@ __global__ void maximum_by_cas(float* out, const float* in, int rows, int column
   }
 }
 
-SIMT_BUG(
-    {.name = "idiom/plain_read_before_cas",
-     .title = "a plain read of the word that a loop of atomicCAS then changes (works in effect)",
-     .source = "CUDA programming guide, atomicAdd of double by atomicCAS",
-     .kind = Kind::race,
-     .clean = [] { RunOnTiles(maximum_by_cas<false>); },
-     .broken = [] { RunOnTiles(maximum_by_cas<true>); },
-     .schedules = All(kHidden),
-     .tsan = Found("data race"),
-     .race = Found("race")});
+SIMT_BUG({.name = "idiom/plain_read_before_cas",
+          .title = "a plain read decides whether atomicCAS is needed (works in effect)",
+          .source = "float maxima in many kernels, after the atomicCAS loops of the guide",
+          .kind = Kind::race,
+          .clean = [] { RunOnTiles(maximum_by_cas<false>); },
+          .broken = [] { RunOnTiles(maximum_by_cas<true>); },
+          .schedules = All(kHidden),
+          .tsan = Found("data race"),
+          .race = Found("race")});
 
 }  // namespace plain_read_before_cas
 
