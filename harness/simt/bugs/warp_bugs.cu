@@ -39,7 +39,7 @@ SIMT_BUG({.name = "warp/exited_lane",
           .broken = [] { RunOnBlock(Kernel<true>); },
           .schedules = All(kExposed),
           .runtime = Missed("a lane that is gone hands out the fill: NaN, which the sum shows"),
-          .msan = Missed("the fill is a value that the runtime wrote")});
+          .msan = Found("use-of-uninitialized-value")});
 
 }  // namespace exited_lane
 
@@ -64,7 +64,7 @@ SIMT_BUG({.name = "warp/exited_lane_maximum",
           .broken = [] { RunOnBlock(Kernel<true>); },
           .schedules = All(kHidden),
           .runtime = Missed("a lane that is gone hands out the fill: NaN, which fmaxf drops"),
-          .msan = Missed("the fill is a value that the runtime wrote")});
+          .msan = Found("use-of-uninitialized-value")});
 
 }  // namespace exited_lane_maximum
 
@@ -88,7 +88,7 @@ SIMT_BUG({.name = "warp/lane_outside_mask",
           .broken = [] { RunOnBlock(Kernel<true>); },
           .schedules = All(kExposed),
           .runtime = Missed("such a lane hands out the fill: NaN, which the sum shows"),
-          .msan = Missed("the fill is a value that the runtime wrote")});
+          .msan = Found("use-of-uninitialized-value")});
 
 }  // namespace lane_outside_mask
 
