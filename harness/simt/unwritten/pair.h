@@ -15,5 +15,6 @@ struct Pair {
 
 extern const Pair kPairs[];
 extern const size_t kPairCount;
+extern const Pair kDivergent;  // its broken twin is reported by the runtime itself
 
 }  // namespace padproof::simt_unwritten
