@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "harness/simt/host_api.h"
 #include "harness/simt/pipeline.h"
 #include "harness/simt/runtime/sanitizer.h"
 #include "harness/simt/simt.h"
@@ -96,6 +97,26 @@ template <bool broken>
 __global__ void FreshBuffer(float* out) {
   if (!broken) out[Here()] = 0.f;
   out[Here()] += 1.f;  // unwritten: fresh_buffer
+}
+
+template <bool broken>
+__global__ void ScaleOnDevice(const float* scale, float* out) {
+  out[Here()] = *scale * 2.f;  // unwritten: device_memory
+}
+
+/// Device memory that nobody copied to.
+template <bool broken>
+void DeviceMemory() {
+  float *scale = nullptr, *out = nullptr;
+  const float one = 1.f;
+  float results[kOutputs];
+  if (cudaMalloc(&scale, sizeof one) != cudaSuccess) std::abort();
+  if (cudaMalloc(&out, sizeof results) != cudaSuccess) std::abort();
+  if (!broken) cudaMemcpy(scale, &one, sizeof one, cudaMemcpyHostToDevice);
+  simt::launch(ScaleOnDevice<broken>, dim3(kBlocks), dim3(kThreads), 0, nullptr, scale, out);
+  cudaMemcpy(results, out, sizeof results, cudaMemcpyDeviceToHost);
+  simt::RequireWritten(results, sizeof results);
+  if (cudaFree(scale) != cudaSuccess || cudaFree(out) != cudaSuccess) std::abort();
 }
 
 template <bool broken>
@@ -273,6 +294,8 @@ const Pair kPairs[] = {
     {"raw_shared_of_template", "", PADPROOF_UNWRITTEN_RUN(RawSharedOfTemplate)},
     {"shared_overrun", "", PADPROOF_UNWRITTEN_RUN(SharedOverrun)},
     {"fresh_buffer", "", PADPROOF_UNWRITTEN_RUN(FreshBuffer)},
+    {"device_memory", "at offset 0 ",
+     [](bool broken) { broken ? DeviceMemory<true>() : DeviceMemory<false>(); }},
     {"flag", "", PADPROOF_UNWRITTEN_RUN(Flag)},
     {"index", "thread (23,0,0) of block (64,1,1)", PADPROOF_UNWRITTEN_RUN(Index)},
     {"half", "", PADPROOF_UNWRITTEN_RUN(Half)},
