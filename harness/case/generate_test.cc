@@ -181,6 +181,18 @@ TEST(Generate, StaysWithinTheDomain) {
   }
 }
 
+TEST(Generate, NoScheduleWhereNoneIsTaken) {
+  const Domain domain{.scheduled = false};
+  for (const Schedule& schedule : {Schedule{.order = Order::reverse},
+                                   Schedule{.order = Order::forward, .seed = 1, .preempt = 4}}) {
+    Case c{.lens_q = {1}, .lens_k = {1}};
+    EXPECT_TRUE(IsWithin(domain, c));
+    c.schedule = schedule;
+    EXPECT_FALSE(IsWithin(domain, c)) << Print(c);
+    EXPECT_EQ(Fit(domain, c).schedule, Schedule{});
+  }
+}
+
 // The same seed draws the same lines and the same numbers with every compiler, for ever: saved
 // seeds and the cases of a fuzzing corpus depend on it. Change the constants only on purpose.
 TEST(Generate, SameSeedSameBits) {
