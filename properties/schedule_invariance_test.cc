@@ -14,7 +14,7 @@ namespace padproof {
 namespace {
 
 constexpr int kCases = 300;  // a row
-constexpr uint32_t kRandomOrders = 6;
+constexpr uint32_t kRandomOrders = 4;
 
 std::vector<Schedule> Schedules(uint32_t seed) {
   std::vector<Schedule> schedules{{.order = Order::reverse}};
@@ -24,6 +24,7 @@ std::vector<Schedule> Schedules(uint32_t seed) {
   for (uint32_t n = 0; n < kRandomOrders; ++n) {
     schedules.push_back({.order = Order::random, .seed = seed * kRandomOrders + n});
   }
+  schedules.push_back({.order = Order::random, .seed = seed, .preempt = 4});
   return schedules;
 }
 
