@@ -186,7 +186,7 @@ Status LaunchBackward(const AttentionArgs& args) {
 template <class TileQ>
 Status Backward(const AttentionArgs& args) {
   if (const char* reason = Refusal(args, true)) return {StatusCode::rejected, reason};
-  simt::ApplySchedule(args.schedule_order, args.schedule_seed, args.schedule_preempt);
+  simt::ApplySchedule(args);
   return WithStorage(args.dtype,
                      [&](auto storage) { return LaunchBackward<decltype(storage), TileQ>(args); });
 }

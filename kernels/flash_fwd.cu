@@ -87,7 +87,7 @@ __global__ void __launch_bounds__(Tile::kThreads)
 template <class Tile>
 Status Forward(const AttentionArgs& args) {
   if (const char* reason = Refusal(args, false)) return {StatusCode::rejected, reason};
-  simt::ApplySchedule(args.schedule_order, args.schedule_seed, args.schedule_preempt);
+  simt::ApplySchedule(args);
   return WithStorage(args.dtype, [&](auto storage) {
     using T = decltype(storage);
     const size_t rows = Tile::kRows + 2 * Tile::kColumns;

@@ -1,7 +1,8 @@
 // fully_written
 //
-//   f with outputs and workspace that held pattern A  ==  f with outputs and workspace that held B
+//   f with fresh memory that held pattern A  ==  f with fresh memory that held B
 //
+// where fresh memory is outputs, workspace and, on the SIMT layer, shared and device memory;
 // bit for bit, over every element that the row promises to write: real tokens always, pads unless
 // the row leaves them untouched, in which case pads must still hold the pattern.
 //
@@ -9,7 +10,8 @@
 //
 // Two patterns (NaN in every dtype, and a plain finite number) because one alone is hidden by fmax
 // or by a result that happens to equal it. The same launch twice has the same arithmetic, so any
-// difference was read from, or left in, memory that nobody wrote.
+// difference was read from, or left in, memory that nobody wrote. A lane that is not there hands
+// out the pattern in a shuffle, too.
 
 #include "harness/judge/property.h"
 #include "properties/support/run.h"
@@ -50,7 +52,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
 }
 
 PADPROOF_PROPERTY({.name = "fully_written",
-                   .statement = "results do not depend on what outputs and workspace held before",
+                   .statement = "results do not depend on what fresh memory holds",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
                    .check = Check});

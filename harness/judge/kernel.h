@@ -49,6 +49,7 @@ struct AttentionArgs {
   Order schedule_order;      // SIMT schedule; other backends ignore it
   uint32_t schedule_seed;
   uint32_t schedule_preempt;  // N: at a memory access, preempted one time in N; 0: never
+  uint32_t fresh_memory;      // each byte of fresh shared and device memory on the SIMT layer
 };
 
 enum class StatusCode : int32_t {

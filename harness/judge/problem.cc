@@ -190,6 +190,7 @@ AttentionArgs Problem::Args(bool backward) {
   args.schedule_order = case_.schedule.order;
   args.schedule_seed = case_.schedule.seed;
   args.schedule_preempt = case_.schedule.preempt;
+  args.fresh_memory = PrefillByte(prefill_);
   return args;
 }
 

@@ -7,8 +7,8 @@
 //   SIMT_DYNAMIC_SHARED(T, name)     T* name: the launch's dynamic shared memory
 //   padproof::simt::launch(kernel, grid, block, dynamic_bytes, stream, arguments...)
 //   padproof::simt::AllowDynamicShared(kernel, bytes)    needed once above 48 KiB, up to 227 KiB
-//   padproof::simt::ApplySchedule(order, seed, preempt)  before launches; nothing on the device
-//   padproof::simt::ErrorText(error)
+//   padproof::simt::ApplySchedule(args)    what the case asks of its launches; nothing on the
+//   device padproof::simt::ErrorText(error)
 
 #pragma once
 
@@ -34,6 +34,8 @@ struct TypeIdentity {
 };
 
 inline void ApplySchedule(Order, uint32_t, uint32_t = 0) {}
+template <class Args>
+void ApplySchedule(const Args&) {}
 
 template <class... Parameters>
 cudaError_t AllowDynamicShared(void (*kernel)(Parameters...), size_t bytes) {
@@ -139,6 +141,14 @@ inline void ApplySchedule(Order order, uint32_t seed, uint32_t preempt = 0) {
   CurrentOptions().order = order;
   CurrentOptions().seed = seed;
   CurrentOptions().preempt_every = preempt;
+}
+
+/// The same as a case asks for it in the arguments of its call (AttentionArgs), and what fresh
+/// shared and device memory holds.
+template <class Args>
+void ApplySchedule(const Args& args) {
+  ApplySchedule(args.schedule_order, args.schedule_seed, args.schedule_preempt);
+  CurrentOptions().fill = static_cast<unsigned char>(args.fresh_memory);
 }
 
 template <class... Parameters>
