@@ -204,4 +204,9 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace padproof
 
+#if defined(SIMT_TSAN)
+/// A report ends the process, as those of all other tools do.
+extern "C" const char* __tsan_default_options() { return "halt_on_error=1:atexit_sleep_ms=0"; }
+#endif
+
 int main(int argc, char** argv) { return padproof::Main(argc, argv); }

@@ -218,7 +218,7 @@ SIMT_BUG({.name = "idiom/plain_read_before_cas",
           .clean = [] { RunOnTiles(maximum_by_cas<false>); },
           .broken = [] { RunOnTiles(maximum_by_cas<true>); },
           .schedules = All(kHidden),
-          .tsan = Found("data race"),
+          .tsan = Missed("it remembers 255 threads at a time, and this block has 256"),
           .race = Found("race")});
 
 }  // namespace plain_read_before_cas

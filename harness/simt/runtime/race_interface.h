@@ -1,6 +1,7 @@
 // Between the runtime (runtime.cc), the race checker (race_hooks.cc) and atomics.h. Builds with
 // SIMT_RACE compile kernels with -fsanitize=thread and answer its calls in race_hooks.cc, in place
-// of ThreadSanitizer; elsewhere nobody listens, and every event is an empty function.
+// of ThreadSanitizer; those with SIMT_TSAN link ThreadSanitizer, and tsan_hooks.cc tells it the
+// same events; elsewhere nobody listens, and every event is an empty function.
 
 #pragma once
 
@@ -28,6 +29,21 @@ bool RacesAbort();
 
 // ---- events, told by the runtime ----------------------------------------------------------------
 
+#if defined(SIMT_RACE) || defined(SIMT_TSAN)
+
+void BeginLaunch(unsigned threads);
+void BeginBlock(uint32_t linear_block);
+void LeaveBlock();
+/// When the block's last thread arrived and before any goes on.
+void Barrier();
+/// When the last of `members` arrived and before any goes on. `orders_memory`: __syncwarp and
+/// cooperative tile.sync(); not shuffles, votes, match, reduce.
+void WarpOperation(unsigned warp, uint32_t members, bool orders_memory);
+/// Shared memory that the running block has afresh, of any kind but raw __shared__ arrays.
+void Forget(const void* address, size_t bytes);
+
+#endif
+
 #if defined(SIMT_RACE)
 
 /// Who runs on this OS thread. The runtime writes it at each switch.
@@ -42,8 +58,6 @@ struct Running {
 #define PADPROOF_SIMT_TLS __attribute__((tls_model("initial-exec")))
 extern constinit thread_local Running running PADPROOF_SIMT_TLS;
 
-void BeginLaunch(unsigned threads);
-void BeginBlock(uint32_t linear_block);
 PADPROOF_SIMT_INLINE void SwitchTo(unsigned thread, const void* stack, size_t stack_bytes) {
   running.thread = thread;
   running.stack_low = reinterpret_cast<uintptr_t>(stack);
@@ -53,19 +67,19 @@ inline void EnterBlock(bool preempts) {
   running.preempts = preempts;
   running.inside = true;
 }
-void LeaveBlock();
-/// When the block's last thread arrived and before any goes on.
-void Barrier();
-/// When the last of `members` arrived and before any goes on. `orders_memory`: __syncwarp and
-/// cooperative tile.sync(); not shuffles, votes, match, reduce.
-void WarpOperation(unsigned warp, uint32_t members, bool orders_memory);
-/// Shared memory that the running block has afresh, of any kind but raw __shared__ arrays.
-void Forget(const void* address, size_t bytes);
+inline void BeforeFresh() {}
 
 /// Races found by this runtime so far, more than one a pair of source lines.
 uint64_t Races();
 /// Accesses that were not checked, because memory for the checker is bounded.
 uint64_t UnwatchedAccesses();
+
+#elif defined(SIMT_TSAN)
+
+void SwitchTo(unsigned thread, const void* stack, size_t stack_bytes);
+inline void EnterBlock(bool) {}
+/// The runtime is about to make shared memory, and to fill it on the running thread's behalf.
+void BeforeFresh();
 
 #else
 
@@ -76,6 +90,7 @@ inline void EnterBlock(bool) {}
 inline void LeaveBlock() {}
 inline void Barrier() {}
 inline void WarpOperation(unsigned, uint32_t, bool) {}
+inline void BeforeFresh() {}
 inline void Forget(const void*, size_t) {}
 
 #endif
@@ -84,7 +99,7 @@ inline void Forget(const void*, size_t) {}
 
 // ---- events, told by atomics.h for the running thread -------------------------------------------
 
-#if defined(SIMT_RACE)
+#if defined(SIMT_RACE) || defined(SIMT_TSAN)
 /// Around the plain accesses that do an atomic, which are not checked themselves. The position that
 /// is reported is the caller's.
 void EnterAtomic(const void* address, size_t bytes);

@@ -253,6 +253,7 @@ uint32_t ArriveAtActiveMask(Site where) {
 }
 
 void* AllocateShared(SharedArray& array) {
+  race::BeforeFresh();
   const size_t total = state.shared.used_bytes() + array.bytes;
   void* data = nullptr;
   if (total <= kMaxSharedBytes) {
