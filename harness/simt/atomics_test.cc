@@ -9,14 +9,11 @@
 #include <type_traits>
 #include <vector>
 
+#include "harness/simt/launch_test_util.h"
 #include "harness/simt/simt.h"
 
 namespace padproof {
 namespace {
-
-constexpr unsigned kAll = 0xffffffffu;
-
-#define EXPECT_LAUNCHES(...) EXPECT_EQ(simt::launch(__VA_ARGS__), cudaSuccess)
 
 // ---- in a kernel --------------------------------------------------------------------------------
 

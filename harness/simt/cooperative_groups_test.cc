@@ -9,21 +9,12 @@
 #include <vector>
 
 #include "harness/base/random.h"
+#include "harness/simt/launch_test_util.h"
 
 namespace padproof {
 namespace {
 
 namespace cg = cooperative_groups;
-
-constexpr Order kOrders[] = {Order::forward, Order::reverse, Order::random};
-constexpr unsigned kAll = 0xffffffffu;
-
-#define EXPECT_LAUNCHES(...) EXPECT_EQ(simt::launch(__VA_ARGS__), cudaSuccess)
-
-struct Scheduled {
-  explicit Scheduled(Order order, uint32_t seed = 3) { simt::ApplySchedule(order, seed); }
-  ~Scheduled() { simt::CurrentOptions() = {}; }
-};
 
 // ---- queries ------------------------------------------------------------------------------------
 

@@ -11,19 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "harness/simt/launch_test_util.h"
 #include "harness/simt/simt.h"
 
 namespace padproof {
 namespace {
-
-constexpr unsigned kAll = 0xffffffffu;
-constexpr Order kOrders[] = {Order::forward, Order::reverse, Order::random};
-
-/// A schedule for one scope.
-struct Scheduled {
-  explicit Scheduled(Order order, uint32_t seed = 1) { simt::ApplySchedule(order, seed); }
-  ~Scheduled() { simt::CurrentOptions() = {}; }
-};
 
 // ---- schedules ----------------------------------------------------------------------------------
 
@@ -96,7 +88,7 @@ __global__ void ReadRightNeighbourInWarp(const int* in, int* out) {
 }
 
 std::vector<int> RunNeighbour(void (*kernel)(const int*, int*), Order order) {
-  const Scheduled scheduled(order);
+  const Scheduled scheduled(order, 1);
   std::vector<int> in(128), out(128);
   std::iota(in.begin(), in.end(), 1);
   EXPECT_EQ(simt::launch(kernel, 1, 128, 0, nullptr, in.data(), out.data()), cudaSuccess);
@@ -131,7 +123,7 @@ __global__ void LanesLeaveBeforeAndAfterTheOthersWait(int* out) {
 
 TEST(SimtDivergence, LanesThatLeftAreNotWaitedFor) {
   for (Order order : kOrders) {
-    const Scheduled scheduled(order);
+    const Scheduled scheduled(order, 1);
     std::vector<int> out(32);
     ASSERT_EQ(simt::launch(LanesLeaveBeforeAndAfterTheOthersWait, 1, 32, 0, nullptr, out.data()),
               cudaSuccess);
@@ -150,7 +142,7 @@ __global__ void SomeLeaveEarly(int* count, int stay) {
 
 TEST(SimtDivergence, BarriersMayIgnoreExitedThreadsIfAsked) {
   for (Order order : kOrders) {
-    const Scheduled scheduled(order);
+    const Scheduled scheduled(order, 1);
     simt::CurrentOptions().exited_threads_may_miss_barriers = true;
     int count = 0;
     EXPECT_EQ(simt::launch(SomeLeaveEarly, 1, 64, 0, nullptr, &count, 40), cudaSuccess);
@@ -173,7 +165,7 @@ __global__ void WarpsSpecialise(int* out) {
 
 TEST(SimtDivergence, WarpsMayDoDifferentThingsBetweenBarriers) {
   for (Order order : kOrders) {
-    const Scheduled scheduled(order);
+    const Scheduled scheduled(order, 1);
     std::vector<int> out(32);
     EXPECT_EQ(simt::launch(WarpsSpecialise, 1, 64, 0, nullptr, out.data()), cudaSuccess);
     for (int i = 0; i < 32; i++) EXPECT_EQ(out[i], 3 * (31 - i) + 3);
@@ -228,7 +220,7 @@ class SimtDeath : public testing::Test {
 template <class Function>
 void ExpectReport(Function launch, const std::string& report) {
   for (Order order : kOrders) {
-    const Scheduled scheduled(order);
+    const Scheduled scheduled(order, 1);
     EXPECT_EXIT(launch(), testing::KilledBySignal(SIGABRT), report) << NameOf(order);
   }
 }

@@ -10,12 +10,11 @@
 #include <limits>
 #include <vector>
 
+#include "harness/simt/launch_test_util.h"
 #include "harness/simt/simt.h"
 
 namespace padproof {
 namespace {
-
-#define EXPECT_LAUNCHES(...) EXPECT_EQ(simt::launch(__VA_ARGS__), cudaSuccess)
 
 // ---- in a kernel --------------------------------------------------------------------------------
 

@@ -11,17 +11,13 @@
 #include <numeric>
 #include <vector>
 
+#include "harness/simt/launch_test_util.h"
+
 namespace padproof {
 namespace {
 
-constexpr Order kOrders[] = {Order::forward, Order::reverse, Order::random};
 constexpr int kThreads = 64;
 constexpr int kTiles = 5;
-
-struct Scheduled {
-  explicit Scheduled(Order order, uint32_t seed) { simt::ApplySchedule(order, seed); }
-  ~Scheduled() { simt::CurrentOptions() = {}; }
-};
 
 /// Calls function(order, seed) for both fixed orders and for `seeds` random ones.
 template <class Function>

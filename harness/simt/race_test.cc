@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness/simt/attention_test_kernel.h"
+#include "harness/simt/launch_test_util.h"
 #include "harness/simt/race_test_kernels.h"
 #include "harness/simt/runtime/race_interface.h"
 #include "harness/simt/simt.h"
@@ -26,8 +27,6 @@ struct Outcome {
   uint64_t races;
   std::string text;
 };
-
-constexpr Order kOrders[] = {Order::forward, Order::reverse, Order::random};
 
 Outcome RunOnce(Kernel kernel, Order order, uint32_t preempt_every) {
   std::vector<int> out(4096), in(kThreads, 3);

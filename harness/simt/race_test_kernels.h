@@ -2,13 +2,13 @@
 
 #pragma once
 
+#include "harness/simt/launch_test_util.h"
 #include "harness/simt/simt.h"
 
 namespace padproof {
 namespace {
 
 constexpr int kThreads = 64;
-constexpr unsigned kAll = 0xffffffffu;
 
 struct Buffers {
   int* out;  // 4096 words of zeros

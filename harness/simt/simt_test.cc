@@ -14,11 +14,10 @@
 
 #include "harness/base/random.h"
 #include "harness/simt/attention_test_kernel.h"
+#include "harness/simt/launch_test_util.h"
 
 namespace padproof {
 namespace {
-
-#define EXPECT_LAUNCHES(...) EXPECT_EQ(simt::launch(__VA_ARGS__), cudaSuccess)
 
 // ---- indices and launches -----------------------------------------------------------------------
 

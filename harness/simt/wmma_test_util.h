@@ -11,19 +11,11 @@
 #include <new>
 
 #include "harness/base/random.h"
+#include "harness/simt/launch_test_util.h"
 #include "harness/simt/wmma.h"
 
 namespace padproof {
 namespace {
-
-constexpr Order kOrders[] = {Order::forward, Order::reverse, Order::random};
-
-#define EXPECT_LAUNCHES(...) EXPECT_EQ(simt::launch(__VA_ARGS__), cudaSuccess)
-
-struct Scheduled {
-  explicit Scheduled(Order order, uint32_t seed = 3) { simt::ApplySchedule(order, seed); }
-  ~Scheduled() { simt::CurrentOptions() = {}; }
-};
 
 /// Elements aligned as matrices have to be, of exactly that many bytes.
 template <class T>
