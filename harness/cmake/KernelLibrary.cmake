@@ -3,6 +3,9 @@ add_library(padproof_kernel_flags INTERFACE)
 target_link_libraries(padproof_kernel_flags INTERFACE padproof_flags)
 target_compile_options(padproof_kernel_flags INTERFACE
   -fvisibility=hidden $<$<COMPILE_LANGUAGE:CXX>:-Wno-unknown-pragmas>)
+# g++'s assembler wonders at the section of raw __shared__ arrays of templates; it is meant so.
+target_compile_options(padproof_kernel_flags INTERFACE
+  $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wa,--no-warn>)
 if(PADPROOF_FUZZ)
   target_compile_options(padproof_kernel_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()

@@ -362,6 +362,14 @@ TEST_F(SimtDeath, AWritePastASharedArrayIsReportedWhenTheBlockEnds) {
                  "a write past the end of shared array '\\(dynamic\\)' \\(40 bytes\\)");
   }
 }
+TEST_F(SimtDeath, AWriteBeforeASharedArrayIsReportedWhenTheBlockEnds) {
+  for (int index : {-1, -16}) {
+    EXPECT_DEATH(simt::launch(WritePastMacroArray, 2, 1, 0, nullptr, index),
+                 "a write before the start of shared array 'first' \\(40 bytes\\)\n");
+    EXPECT_DEATH(simt::launch(WritePastDynamic, 2, 1, 40, nullptr, index),
+                 "a write before the start of shared array '\\(dynamic\\)' \\(40 bytes\\)");
+  }
+}
 TEST_F(SimtDeath, StackOverflowHitsTheGuard) {
   int depth = 0;
   constexpr int kDeep = 190;  // about 100 KiB: past the stack, not past the guard

@@ -36,11 +36,13 @@
 #define __host__
 #define __constant__
 #define __managed__
-#if defined(SIMT_MSAN)
-// Where the runtime finds it; `used`: the optimiser must not know that it begins as zero.
-#define __shared__ static __attribute__((section("simt_shared"), used))
+// Blocks run one after another. The runtime finds these arrays by their section, and fills them for
+// each block; `used`: the optimiser must not know that they begin as zero. g++ ignores `section` in
+// templates, but not `noinit`; the name with a dot keeps clang's redzones.
+#if defined(__clang__)
+#define __shared__ static __attribute__((section("simt.shared"), used))
 #else
-#define __shared__ static  // blocks run one after another
+#define __shared__ static __attribute__((noinit, used))
 #endif
 #define __launch_bounds__(...)
 #define __maxnreg__(...)

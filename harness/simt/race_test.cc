@@ -155,6 +155,28 @@ TEST(Race, AnAtomicIsReportedAtTheKernelsLine) {
   EXPECT_NE(text.find(At(kAtomicLine)), std::string::npos) << text;
 }
 
+__global__ void RacesOnEveryKindOfMemory(int* out) {
+  __shared__ int raw[8];
+  SIMT_DYNAMIC_SHARED(int, dynamic);
+  raw[3] = dynamic[4] = out[5] = static_cast<int>(threadIdx.x);
+}
+
+TEST(Race, AReportNamesMemoryOfEveryKind) {
+  void* out = nullptr;
+  ASSERT_EQ(cudaMalloc(&out, 32), cudaSuccess);
+  simt::CurrentOptions().race_aborts = false;
+  testing::internal::CaptureStderr();
+  EXPECT_LAUNCHES(RacesOnEveryKindOfMemory, 1, 2, 32, nullptr, static_cast<int*>(out));
+  const std::string text = testing::internal::GetCapturedStderr();
+  simt::CurrentOptions() = {};
+  EXPECT_EQ(cudaFree(out), cudaSuccess);
+  for (const char* part :
+       {"on shared array 'raw', byte 12:", "on shared array '(dynamic)', byte 16:",
+        "on memory of cudaMalloc at ", ", byte 20:"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\nin\n" << text;
+  }
+}
+
 TEST(Race, ARaceAbortsUnlessToldOtherwise) {
   std::vector<int> out(2);
   EXPECT_DEATH(simt::launch(RacesAtKnownLines, 1, dim3(4, 2), 0, nullptr, out.data(), 0),

@@ -88,23 +88,45 @@ TEST(Simt, SharedMemoryOfEveryKindIsSharedByTheBlock) {
   EXPECT_EQ(data, expected);
 }
 
+template <int N>
+__device__ unsigned* RawSharedOfTemplate() {
+  __shared__ unsigned array[N];
+  return array;
+}
+
+constexpr int kArrays = 4;
 __global__ void ReadFreshShared(unsigned* out) {
   SIMT_SHARED(array, unsigned[4]);
   SIMT_DYNAMIC_SHARED(unsigned, dynamic);
-  out[8 * blockIdx.x + threadIdx.x] = array[threadIdx.x];
-  out[8 * blockIdx.x + 4 + threadIdx.x] = dynamic[threadIdx.x];
+  __shared__ unsigned raw[4];
+  unsigned* const arrays[kArrays] = {array, dynamic, raw, RawSharedOfTemplate<4>()};
+  out += (blockIdx.x * blockDim.x + threadIdx.x) * kArrays;
+  for (int i = 0; i < kArrays; i++) out[i] = arrays[i][threadIdx.x];
   __syncthreads();
-  array[threadIdx.x] = dynamic[threadIdx.x] = 7;
+  for (unsigned* a : arrays) a[threadIdx.x] = 7;
 }
 
 TEST(Simt, FreshSharedMemoryIsPoisonedInEveryBlock) {
-  std::vector<unsigned> out(3 * 8);
+  std::vector<unsigned> out(3 * 4 * kArrays);
   EXPECT_LAUNCHES(ReadFreshShared, 3, 4, 16, nullptr, out.data());
-  EXPECT_EQ(out, std::vector<unsigned>(3 * 8, 0xffffffffu));
+  EXPECT_EQ(out, std::vector<unsigned>(out.size(), 0xffffffffu));
   simt::CurrentOptions().fill = 0x7e;
   EXPECT_LAUNCHES(ReadFreshShared, 3, 4, 16, nullptr, out.data());
   simt::CurrentOptions() = {};
-  EXPECT_EQ(out, std::vector<unsigned>(3 * 8, 0x7e7e7e7eu));
+  EXPECT_EQ(out, std::vector<unsigned>(out.size(), 0x7e7e7e7eu));
+}
+
+__device__ unsigned blocks_until_now = 0;
+__global__ void CountBlocks(unsigned* out) {
+  static unsigned blocks_here = 0;
+  out[2 * blockIdx.x] = ++blocks_until_now;
+  out[2 * blockIdx.x + 1] = ++blocks_here;
+}
+
+TEST(Simt, DeviceVariablesLastFromBlockToBlock) {
+  std::vector<unsigned> out(6);
+  EXPECT_LAUNCHES(CountBlocks, 3, 1, 0, nullptr, out.data());
+  EXPECT_EQ(out, (std::vector<unsigned>{1, 1, 2, 2, 3, 3}));
 }
 
 TEST(Simt, TheDefaultFillIsNanInEveryDtype) {

@@ -254,7 +254,7 @@ SIMT_BUG({.name = "memory/stale_block",
           .kind = Kind::memory,
           .clean = [] { RunOnRows(Kernel<false>); },
           .broken = [] { RunOnRows(Kernel<true>); },
-          .schedules = {kExposed, kHidden, kExposed, kExposed, kExposed},
+          .schedules = All(kExposed),
           .msan = Found("use-of-uninitialized-value")});
 
 }  // namespace stale_block

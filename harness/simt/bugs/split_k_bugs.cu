@@ -21,7 +21,7 @@ template <Plant kPlant>
 __global__ void split_k_dot(float* result, float* partial, unsigned* counter, const float* a,
                             const float* b, int k) {
   __shared__ float sums[kThreads];
-  __shared__ bool is_last;
+  __shared__ int is_last;
   const int t = threadIdx.x, splits = gridDim.x;
   const int chunk = (k + splits - 1) / splits;
   const int begin = blockIdx.x * chunk, end = min(k, begin + chunk);

@@ -10,6 +10,7 @@
 #include "harness/simt/runtime.h"
 #include "harness/simt/runtime/fiber.h"
 #include "harness/simt/runtime/race_interface.h"
+#include "harness/simt/runtime/raw_shared.h"
 #include "harness/simt/runtime/report.h"
 #include "harness/simt/runtime/sanitizer.h"
 #include "harness/simt/runtime/state.h"
@@ -80,7 +81,7 @@ void PrepareBlock(uint3 block_idx, size_t dynamic_bytes) {
     warps[w].live = all;
     state.ready.Add(w, all);
   }
-  MarkRawSharedUnwritten();
+  RefreshRawShared(state.options.fill);
   current.dynamic_shared = nullptr;
   if (dynamic_bytes != 0) {
     current.dynamic_shared =

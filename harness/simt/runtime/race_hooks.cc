@@ -58,19 +58,8 @@ std::string TextOf(const Party& party) {
   return text + (party.one_of_several ? " or there where its neighbours do\n" : "\n");
 }
 
-const std::vector<StaticVariable>& StaticVariables() {
-  static const std::vector<StaticVariable> variables = StaticVariablesOfFunctions();
-  return variables;
-}
-
 std::string TextOfAddress(uintptr_t address) {
-  std::string name = NameOfAddress(reinterpret_cast<const void*>(address));
-  for (const StaticVariable& variable : StaticVariables()) {
-    if (!name.empty() || variable.mangled.empty()) continue;
-    if (address - variable.address >= variable.bytes) continue;
-    name = "shared array '" + ShortName(variable.mangled) +
-           Format("', byte %zu", size_t{address - variable.address});
-  }
+  const std::string name = NameOfAddress(reinterpret_cast<const void*>(address));
   return name.empty() ? Format("address 0x%zx", size_t{address}) : name;
 }
 
@@ -184,7 +173,7 @@ constinit thread_local Running running PADPROOF_SIMT_TLS{};
 void BeginLaunch(unsigned threads) {
   const Quiet quiet;
   static const bool once = [] {
-    for (const StaticVariable& v : StaticVariables()) checker.AlwaysShared(v.address, v.bytes);
+    for (const MemoryRange& raw : RawShared()) checker.AlwaysShared(raw.begin, raw.bytes);
     return true;
   }();
   static_cast<void>(once);

@@ -8,19 +8,29 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "harness/simt/runtime.h"
 
 #pragma GCC visibility push(hidden)
 namespace padproof::simt {
 inline namespace host_build {
+
+struct MemoryRange {
+  uintptr_t begin;
+  size_t bytes;
+};
+/// What raw __shared__ arrays of this module lie in.
+const std::vector<MemoryRange>& RawShared();
+
 namespace race {
 
 // ---- what the runtime knows ---------------------------------------------------------------------
 
 /// May switch to another thread, and returns when the calling one goes on.
 void MaybePreempt();
-/// "shared array 'tile', byte 132" or "" if the runtime does not know the address.
+/// "shared array 'tile', byte 132", "memory of cudaMalloc at kernel.cu:12, byte 8", or "" if the
+/// runtime does not know the address.
 std::string NameOfAddress(const void* address);
 /// "  in block (1,0,0) of grid (2,1,1), thread (5,0,0) of block (64,1,1), schedule ...\n"
 std::string TextOfRunning();

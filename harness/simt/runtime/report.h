@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness/simt/runtime.h"
+#include "harness/simt/runtime/device_memory.h"
 #include "harness/simt/runtime/sanitizer.h"
 #include "harness/simt/runtime/state.h"
 
@@ -111,11 +112,20 @@ std::string TextOfThreads() {
   std::abort();
 }
 
-void SharedMemory::ReportOverrun(const Allocation& a) {
-  Abort(Text("padproof simt: a write past the end of shared array '%s' (%zu bytes)\n", a.name,
-             a.bytes) +
-        "  declared at " + TextOf(a.where) + ", found when its block ended\n" + TextOfBlock() +
-        TextOfSchedule() + "\n");
+/// "memory of cudaMalloc at kernel.cu:12:3, byte 8", or "".
+[[maybe_unused]] std::string NameOfDeviceMemory(const void* address) {
+  DeviceAllocation found;
+  bool near = false;
+  if (!FindDeviceMemory(address, found, near)) return "";
+  const auto byte = static_cast<size_t>(static_cast<const unsigned char*>(address) - found.data);
+  return Text("memory of %s at ", found.function) + TextOf(found.where) + Text(", byte %zu", byte);
+}
+
+void SharedMemory::ReportOverrun(const Allocation& a, const char* where) {
+  Abort(
+      Text("padproof simt: a write %s of shared array '%s' (%zu bytes)\n", where, a.name, a.bytes) +
+      "  declared at " + TextOf(a.where) + ", found when its block ended\n" + TextOfBlock() +
+      TextOfSchedule() + "\n");
 }
 
 }  // namespace

@@ -322,6 +322,11 @@ Statistics& CurrentStatistics() { return state.statistics; }
 
 // ---- what the race checker asks ----------------------------------------------------------------
 
+const std::vector<MemoryRange>& RawShared() {
+  static const std::vector<MemoryRange> ranges = FindRawShared();
+  return ranges;
+}
+
 namespace race {
 
 void MaybePreempt() {
@@ -330,7 +335,11 @@ void MaybePreempt() {
   state.ready.Add(me / kLanes, 1u << me % kLanes);
   RunNext(me);
 }
-std::string NameOfAddress(const void* address) { return state.shared.NameOf(address); }
+std::string NameOfAddress(const void* address) {
+  std::string name = state.shared.NameOf(address);
+  if (name.empty()) name = NameOfRawShared(reinterpret_cast<uintptr_t>(address));
+  return name.empty() ? NameOfDeviceMemory(address) : name;
+}
 std::string TextOfRunning() { return TextOfCurrent(); }
 bool RacesAbort() { return state.options.race_aborts; }
 

@@ -18,9 +18,6 @@ void __msan_unpoison(const volatile void* data, size_t bytes);
 void __msan_check_mem_is_initialized(const volatile void* data, size_t bytes);
 void __msan_scoped_disable_interceptor_checks();
 void __msan_set_death_callback(void (*callback)());
-/// Raw __shared__ arrays of this program or library; the linker puts both there if it has any.
-extern char __start_simt_shared[] __attribute__((weak, visibility("hidden")));
-extern char __stop_simt_shared[] __attribute__((weak, visibility("hidden")));
 }
 #endif
 
@@ -45,11 +42,6 @@ inline void RequireWritten(const void* data, size_t bytes) {
 /// is not looked at any more.
 inline void IgnoreLibraryCalls() { __msan_scoped_disable_interceptor_checks(); }
 
-inline void MarkRawSharedUnwritten() {
-  if (__start_simt_shared == nullptr) return;
-  MarkUnwritten(__start_simt_shared, static_cast<size_t>(__stop_simt_shared - __start_simt_shared));
-}
-
 inline void CallAtReport(void (*callback)()) { __msan_set_death_callback(callback); }
 #else
 constexpr bool kRuntimeKnowsMsan = false;
@@ -58,7 +50,6 @@ inline void MarkUnwritten(const void* /*data*/, size_t /*bytes*/) {}
 inline void MarkWritten(const void* /*data*/, size_t /*bytes*/) {}
 inline void RequireWritten(const void* /*data*/, size_t /*bytes*/) {}
 inline void IgnoreLibraryCalls() {}
-inline void MarkRawSharedUnwritten() {}
 inline void CallAtReport(void (* /*callback*/)()) {}
 #endif
 

@@ -1,8 +1,8 @@
 // The shared memory of the running block. Included by runtime.cc only.
 //
 // Under AddressSanitizer every array is a heap block of its exact size. Elsewhere arrays lie in one
-// arena with canaries between them, which are looked at when the block ends: a write past an array
-// is reported then, by the name of the array.
+// arena with canaries around them, which are looked at when the block ends: a write outside an
+// array is reported then, by the name of the array.
 
 #pragma once
 
@@ -23,7 +23,7 @@ namespace {
 
 constexpr size_t kDefaultSharedBytes = 48 << 10;  // of a block, without opting in
 constexpr size_t kMaxSharedBytes = 227 << 10;     // of a block on sm_90
-constexpr size_t kCanaryBytes = 64;
+constexpr size_t kCanaryBytes = 64;               // on either side of an array
 constexpr uint16_t kCanary = 0xFFC1;  // NaN as f16, bf16, f32 and f64, and not the usual fill
 
 class SharedMemory {
@@ -34,8 +34,15 @@ class SharedMemory {
         kRuntimeKnowsAsan ? AllocateExactly(bytes, alignment) : AllocateInArena(bytes, alignment);
     if (data == nullptr) return nullptr;
     std::memset(data, fill, bytes);
-    MarkUnwritten(data, kRuntimeKnowsAsan ? bytes : bytes + kCanaryBytes);
-    live_.push_back({name, where, static_cast<unsigned char*>(data), bytes});
+    auto* begin = static_cast<unsigned char*>(data);
+    if constexpr (kRuntimeKnowsAsan) {
+      MarkUnwritten(begin, bytes);
+    } else {
+      FillCanary(begin - kCanaryBytes);
+      FillCanary(begin + bytes);
+      MarkUnwritten(begin - kCanaryBytes, bytes + 2 * kCanaryBytes);
+    }
+    live_.push_back({name, where, begin, bytes});
     used_bytes_ += bytes;
     return data;
   }
@@ -53,13 +60,15 @@ class SharedMemory {
 
   size_t used_bytes() const { return used_bytes_; }
 
-  /// Ends the block. Reports the first array that was written past its end.
+  /// Ends the block. Reports the first array outside of which was written.
   void Release() {
     for (const Allocation& a : live_) {
       if constexpr (kRuntimeKnowsAsan) {
         std::free(a.data);
-      } else if (!CanaryIntact(a)) {
-        ReportOverrun(a);
+      } else if (!CanaryIntact(a.data + a.bytes)) {
+        ReportOverrun(a, "past the end");
+      } else if (!CanaryIntact(a.data - kCanaryBytes)) {
+        ReportOverrun(a, "before the start");
       }
     }
     live_.clear();
@@ -85,10 +94,10 @@ class SharedMemory {
     if (alignment < 16) alignment = 16;
     if (arena_.empty()) arena_.resize(2 * kMaxSharedBytes);
     const uintptr_t base = reinterpret_cast<uintptr_t>(arena_.data());
-    const size_t begin = ((base + arena_used_ + alignment - 1) & ~(alignment - 1)) - base;
+    const size_t canary_end = base + arena_used_ + kCanaryBytes;
+    const size_t begin = ((canary_end + alignment - 1) & ~(alignment - 1)) - base;
     if (begin + bytes + kCanaryBytes > arena_.size()) return nullptr;
     arena_used_ = begin + bytes + kCanaryBytes;
-    for (size_t i = 0; i < kCanaryBytes; i++) arena_[begin + bytes + i] = CanaryByte(i);
     return arena_.data() + begin;
   }
 
@@ -96,14 +105,17 @@ class SharedMemory {
     return static_cast<unsigned char>(i % 2 == 0 ? kCanary & 0xFF : kCanary >> 8);
   }
 
-  static bool CanaryIntact(const Allocation& a) {
+  static void FillCanary(unsigned char* data) {
+    for (size_t i = 0; i < kCanaryBytes; i++) data[i] = CanaryByte(i);
+  }
+  static bool CanaryIntact(const unsigned char* data) {
     for (size_t i = 0; i < kCanaryBytes; i++) {
-      if (a.data[a.bytes + i] != CanaryByte(i)) return false;
+      if (data[i] != CanaryByte(i)) return false;
     }
     return true;
   }
 
-  [[noreturn]] static void ReportOverrun(const Allocation& a);
+  [[noreturn]] static void ReportOverrun(const Allocation& a, const char* where);
 
   std::vector<Allocation> live_;
   std::vector<unsigned char> arena_;
