@@ -2,7 +2,7 @@
 // an atomic operation. Compiled, and instrumented, with the kernel; kernels include simt.h.
 //
 // Every atomic passes through ReadModifyWrite and every fence through OrderMemory: there checkers
-// of races listen. The scopes (_block, _system) differ in nothing here.
+// of races listen. The scopes (_block, _system) differ in nothing else.
 //
 // An atomic on a vector is one on each element, as CUDA documents: a whole __half2 or float4 is
 // not atomic. Not modelled: on a device float atomics in global memory flush subnormal numbers.
@@ -22,7 +22,8 @@ namespace padproof::simt {
 inline namespace host_build {
 
 #if defined(SIMT_RACE) || defined(SIMT_TSAN)
-void EnterAtomic(const void* address, size_t bytes);
+/// `device`: for all blocks; else (_block) for the threads of one.
+void EnterAtomic(const void* address, size_t bytes, bool device);
 void LeaveAtomic(const void* address, size_t bytes);
 /// Fences reach the whole device, or the block.
 void Fence(bool device);
@@ -30,9 +31,9 @@ void Fence(bool device);
 /// Lives while the plain accesses of one atomic are made.
 class AtomicScope {
  public:
-  PADPROOF_SIMT_INLINE AtomicScope(const void* address, size_t bytes)
+  PADPROOF_SIMT_INLINE AtomicScope(const void* address, size_t bytes, bool device)
       : address_(address), bytes_(bytes) {
-    EnterAtomic(address, bytes);
+    EnterAtomic(address, bytes, device);
   }
   PADPROOF_SIMT_INLINE ~AtomicScope() { LeaveAtomic(address_, bytes_); }
   AtomicScope(const AtomicScope&) = delete;
@@ -46,7 +47,7 @@ class AtomicScope {
 PADPROOF_SIMT_INLINE void OrderMemory(bool device) { Fence(device); }
 #else
 struct AtomicScope {
-  PADPROOF_SIMT_INLINE AtomicScope(const void* /*address*/, size_t /*bytes*/) {}
+  PADPROOF_SIMT_INLINE AtomicScope(const void* /*address*/, size_t /*bytes*/, bool /*device*/) {}
 };
 
 PADPROOF_SIMT_INLINE void OrderMemory(bool /*device*/) {}
@@ -54,8 +55,8 @@ PADPROOF_SIMT_INLINE void OrderMemory(bool /*device*/) {}
 
 /// Replaces *address by update(old) and returns the old value.
 template <class T, class Update>
-PADPROOF_SIMT_INLINE T ReadModifyWrite(T* address, Update update) {
-  [[maybe_unused]] const AtomicScope scope(address, sizeof(T));
+PADPROOF_SIMT_INLINE T ReadModifyWrite(bool device, T* address, Update update) {
+  [[maybe_unused]] const AtomicScope scope(address, sizeof(T), device);
   const T old = *address;
   *address = update(old);
   return old;
@@ -70,33 +71,34 @@ PADPROOF_SIMT_INLINE void RequireAligned(const T* address, Site where) {
 }
 
 template <class T>
-PADPROOF_SIMT_INLINE T AtomicSum(T* address, T value) {
+PADPROOF_SIMT_INLINE T AtomicSum(bool device, T* address, T value) {
   // Signed sums wrap, as on the device.
   if constexpr (std::is_same_v<T, int>) {
-    return ReadModifyWrite(address, [value](int old) {
+    return ReadModifyWrite(device, address, [value](int old) {
       return static_cast<int>(static_cast<unsigned>(old) + static_cast<unsigned>(value));
     });
   } else {
-    return ReadModifyWrite(address, [value](T old) -> T { return old + value; });
+    return ReadModifyWrite(device, address, [value](T old) -> T { return old + value; });
   }
 }
 
 /// The previous elements, one after another: another thread may come between.
-PADPROOF_SIMT_INLINE __half2 AtomicSum(__half2* a, __half2 v) {
-  const __half x = AtomicSum(&a->x, v.x);
-  return {x, AtomicSum(&a->y, v.y)};
+PADPROOF_SIMT_INLINE __half2 AtomicSum(bool device, __half2* a, __half2 v) {
+  const __half x = AtomicSum(device, &a->x, v.x);
+  return {x, AtomicSum(device, &a->y, v.y)};
 }
-PADPROOF_SIMT_INLINE __nv_bfloat162 AtomicSum(__nv_bfloat162* a, __nv_bfloat162 v) {
-  const __nv_bfloat16 x = AtomicSum(&a->x, v.x);
-  return {x, AtomicSum(&a->y, v.y)};
+PADPROOF_SIMT_INLINE __nv_bfloat162 AtomicSum(bool device, __nv_bfloat162* a, __nv_bfloat162 v) {
+  const __nv_bfloat16 x = AtomicSum(device, &a->x, v.x);
+  return {x, AtomicSum(device, &a->y, v.y)};
 }
-PADPROOF_SIMT_INLINE float2 AtomicSum(float2* a, float2 v) {
-  const float x = AtomicSum(&a->x, v.x);
-  return {x, AtomicSum(&a->y, v.y)};
+PADPROOF_SIMT_INLINE float2 AtomicSum(bool device, float2* a, float2 v) {
+  const float x = AtomicSum(device, &a->x, v.x);
+  return {x, AtomicSum(device, &a->y, v.y)};
 }
-PADPROOF_SIMT_INLINE float4 AtomicSum(float4* a, float4 v) {
-  const float x = AtomicSum(&a->x, v.x), y = AtomicSum(&a->y, v.y), z = AtomicSum(&a->z, v.z);
-  return {x, y, z, AtomicSum(&a->w, v.w)};
+PADPROOF_SIMT_INLINE float4 AtomicSum(bool device, float4* a, float4 v) {
+  const float x = AtomicSum(device, &a->x, v.x), y = AtomicSum(device, &a->y, v.y),
+              z = AtomicSum(device, &a->z, v.z);
+  return {x, y, z, AtomicSum(device, &a->w, v.w)};
 }
 
 inline namespace toolkit_names {
@@ -107,20 +109,22 @@ PADPROOF_SIMT_INLINE void __threadfence_system() { OrderMemory(/*device=*/true);
 
 // ---- the overloads that CUDA has, and no others: a kernel must not compile here alone -----------
 
-#define PADPROOF_SIMT_ATOMIC_IN_SCOPE(name, T, operation)                \
+#define PADPROOF_SIMT_ATOMIC_IN_SCOPE(name, T, is_device, operation)     \
   PADPROOF_SIMT_INLINE T name(T* address, T value, PADPROOF_SIMT_SITE) { \
+    constexpr bool device = is_device;                                   \
     RequireAligned(address, where);                                      \
     return operation;                                                    \
   }
-#define PADPROOF_SIMT_ATOMIC_OPERATION(name, T, operation)  \
-  PADPROOF_SIMT_ATOMIC_IN_SCOPE(name, T, operation)         \
-  PADPROOF_SIMT_ATOMIC_IN_SCOPE(name##_block, T, operation) \
-  PADPROOF_SIMT_ATOMIC_IN_SCOPE(name##_system, T, operation)
+#define PADPROOF_SIMT_ATOMIC_OPERATION(name, T, operation)         \
+  PADPROOF_SIMT_ATOMIC_IN_SCOPE(name, T, true, operation)          \
+  PADPROOF_SIMT_ATOMIC_IN_SCOPE(name##_block, T, false, operation) \
+  PADPROOF_SIMT_ATOMIC_IN_SCOPE(name##_system, T, true, operation)
 #define PADPROOF_SIMT_ATOMIC(name, T, update) \
   PADPROOF_SIMT_ATOMIC_OPERATION(             \
-      name, T, ReadModifyWrite(address, [value]([[maybe_unused]] T old) -> T { return update; }))
+      name, T,                                \
+      ReadModifyWrite(device, address, [value]([[maybe_unused]] T old) -> T { return update; }))
 #define PADPROOF_SIMT_ATOMIC_ADD(T) \
-  PADPROOF_SIMT_ATOMIC_OPERATION(atomicAdd, T, AtomicSum(address, value))
+  PADPROOF_SIMT_ATOMIC_OPERATION(atomicAdd, T, AtomicSum(device, address, value))
 #define PADPROOF_SIMT_ATOMICS_OF_INTEGER(T)                     \
   PADPROOF_SIMT_ATOMIC(atomicMax, T, old < value ? value : old) \
   PADPROOF_SIMT_ATOMIC(atomicMin, T, value < old ? value : old) \
@@ -159,15 +163,16 @@ PADPROOF_SIMT_ATOMIC(atomicDec, unsigned, old == 0 || old > value ? value : old 
 #undef PADPROOF_SIMT_ATOMIC_OPERATION
 #undef PADPROOF_SIMT_ATOMIC_IN_SCOPE
 
-#define PADPROOF_SIMT_ATOMIC_CAS_IN_SCOPE(name, T)                                             \
-  PADPROOF_SIMT_INLINE T name(T* address, T compare, T value, PADPROOF_SIMT_SITE) {            \
-    RequireAligned(address, where);                                                            \
-    return ReadModifyWrite(address, [=](T old) -> T { return old == compare ? value : old; }); \
+#define PADPROOF_SIMT_ATOMIC_CAS_IN_SCOPE(name, T, is_device)                         \
+  PADPROOF_SIMT_INLINE T name(T* address, T compare, T value, PADPROOF_SIMT_SITE) {   \
+    RequireAligned(address, where);                                                   \
+    return ReadModifyWrite(is_device, address,                                        \
+                           [=](T old) -> T { return old == compare ? value : old; }); \
   }
-#define PADPROOF_SIMT_ATOMIC_CAS(T)                     \
-  PADPROOF_SIMT_ATOMIC_CAS_IN_SCOPE(atomicCAS, T)       \
-  PADPROOF_SIMT_ATOMIC_CAS_IN_SCOPE(atomicCAS_block, T) \
-  PADPROOF_SIMT_ATOMIC_CAS_IN_SCOPE(atomicCAS_system, T)
+#define PADPROOF_SIMT_ATOMIC_CAS(T)                            \
+  PADPROOF_SIMT_ATOMIC_CAS_IN_SCOPE(atomicCAS, T, true)        \
+  PADPROOF_SIMT_ATOMIC_CAS_IN_SCOPE(atomicCAS_block, T, false) \
+  PADPROOF_SIMT_ATOMIC_CAS_IN_SCOPE(atomicCAS_system, T, true)
 PADPROOF_SIMT_ATOMIC_CAS(int)
 PADPROOF_SIMT_ATOMIC_CAS(unsigned)
 PADPROOF_SIMT_ATOMIC_CAS(unsigned long long)

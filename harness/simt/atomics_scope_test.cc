@@ -1,5 +1,6 @@
 // What a checker of races is told of atomics and fences: each is announced before and after, with
-// the bytes it covers, and a vector is as many atomics as it has elements.
+// the bytes it covers and, before, whether for one block (*) or for all (+); a vector is as many
+// atomics as it has elements.
 //
 // The listening build of atomics.h gets a namespace of its own here, since other tests of this
 // binary have the one that is silent.
@@ -33,7 +34,9 @@ void Record(char event, const void* address, size_t bytes) {
 
 namespace padproof::simt {
 inline namespace listening_build {
-void EnterAtomic(const void* address, size_t bytes) { Record('+', address, bytes); }
+void EnterAtomic(const void* address, size_t bytes, bool device) {
+  Record(device ? '+' : '*', address, bytes);
+}
 void LeaveAtomic(const void* address, size_t bytes) { Record('-', address, bytes); }
 void Fence(bool device) { events += device ? "device " : "block "; }
 void ReportAndAbort(const char*, Site) { std::abort(); }
@@ -59,7 +62,7 @@ TEST(SimtAtomicScopes, OneForANumber) {
     double d = 4;
   } words;
   EXPECT_EQ(EventsOf(&words.i, [&] { atomicAdd(&words.i, 1); }), "+0,4 -0,4 ");
-  EXPECT_EQ(EventsOf(&words.i, [&] { atomicMax_block(&words.i, 1); }), "+0,4 -0,4 ");
+  EXPECT_EQ(EventsOf(&words.i, [&] { atomicMax_block(&words.i, 1); }), "*0,4 -0,4 ");
   EXPECT_EQ(EventsOf(&words.i, [&] { atomicCAS(&words.i, 9, 9); }), "+0,4 -0,4 ");
   EXPECT_EQ(EventsOf(&words.s,
                      [&] {
@@ -87,7 +90,7 @@ TEST(SimtAtomicScopes, TheAccessesAreBetween) {
   int word = 1;
   int seen = 0;
   EventsOf(&word, [&] {
-    simt::ReadModifyWrite(&word, [&](int old) {
+    simt::ReadModifyWrite(true, &word, [&](int old) {
       events += "update ";
       seen = old;
       return old + 1;

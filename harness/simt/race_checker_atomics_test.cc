@@ -48,5 +48,29 @@ TEST(RaceChecker, WhoCountedLastMayResetTheCounter) {
   EXPECT_GE(early.Block(0).Atomic(0).Write(0).Block(1).Atomic(0).races(), 1u);
 }
 
+// atomicAdd_block and its like are atomic to the threads of one block.
+TEST(RaceChecker, AnAtomicOfABlockIsNoneToOtherBlocks) {
+  constexpr bool kOfBlock = false;
+  const auto of_two_blocks = [](bool first, bool second) {
+    Events run;
+    run.Block(0).Atomic(0, kWord, first).Block(1).Atomic(0, kWord, second);
+    return run;
+  };
+  EXPECT_CLEAN(of_two_blocks(true, true));
+  EXPECT_RACE(of_two_blocks(kOfBlock, true), Reason::scope_of_block);
+  EXPECT_RACE(of_two_blocks(true, kOfBlock), Reason::scope_of_block);
+  EXPECT_RACE(of_two_blocks(kOfBlock, kOfBlock), Reason::scope_of_block);
+  EXPECT_CLEAN(Events().Atomic(0, kWord, kOfBlock).Atomic(40, kWord).Atomic(99, kWord, kOfBlock));
+  EXPECT_CLEAN(
+      Events().Block(0).Atomic(0, kWord, kOfBlock).Block(1).Atomic(0, kWord + 4, kOfBlock));
+  // Ordered by other means: another launch, or memory that each block has for itself.
+  Events two_launches;
+  two_launches.Atomic(0, kWord, kOfBlock).checker->BeginLaunch(128);
+  EXPECT_CLEAN(two_launches.Block(1).Atomic(0, kWord, kOfBlock));
+  Events shared;
+  shared.checker->AlwaysShared(kWord, 4);
+  EXPECT_CLEAN(shared.Block(0).Atomic(0, kWord, kOfBlock).Block(1).Atomic(0, kWord, kOfBlock));
+}
+
 }  // namespace
 }  // namespace padproof::simt

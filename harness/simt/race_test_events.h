@@ -53,8 +53,8 @@ struct Events {
     WriteAt(thread, address, bytes, next++);
     return *this;
   }
-  Events& Atomic(unsigned thread, uintptr_t address = kWord) {
-    checker->Atomic(thread, address, 4, next++);
+  Events& Atomic(unsigned thread, uintptr_t address = kWord, bool device = true) {
+    checker->Atomic(thread, address, 4, next++, device);
     return *this;
   }
   Events& Fence(unsigned thread, bool device = true) {

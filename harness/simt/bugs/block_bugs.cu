@@ -104,7 +104,7 @@ SIMT_BUG({.name = "block/atomic_of_block",
           .broken = Run<false, true>,
           .schedules = All(kHidden),
           .tsan = Missed("blocks run one after another, and each start orders what came before"),
-          .race = Missed("the scope of an atomic is not modelled"),
+          .race = Found("race \\(atomic/atomic\\)"),
           .first_line = kKernelLine,
           .last_line = kKernelEnd});
 }  // namespace atomic

@@ -1,6 +1,6 @@
 // Finds data races of CUDA kernels: the same bytes, two threads, one of them writes, not both
-// atomic, and nothing orders one before the other. Driven by events; race_hooks.cc derives them
-// from a run, a test can make them up. Included by race_hooks.cc and by its test only.
+// atomic (to each other), and nothing orders one before the other. Driven by events; race_hooks.cc
+// derives them from a run, a test can make them up. Included by race_hooks.cc and by its test only.
 //
 // Never a false alarm under the rules of race_order.h and race_pending.h. May miss a race where a
 // cell had more readers (or threads doing atomics) that are ordered among each other by nothing
@@ -53,8 +53,9 @@ class Checker {
   }
   void Fence(unsigned thread, bool device) { order_.Fence(thread, device); }
 
-  void Atomic(unsigned thread, uintptr_t address, size_t bytes, Position position) {
-    Check(thread, address, bytes, Access::atomic, position);
+  /// `device`: for all blocks; else to the other threads of its block only.
+  void Atomic(unsigned thread, uintptr_t address, size_t bytes, Position position, bool device) {
+    Check(thread, address, bytes, Access::atomic, position, !device);
     order_.Atomic(thread, address, IsShared(address));
   }
 
@@ -138,6 +139,7 @@ class Checker {
     uint32_t lane;  // its bit
     Access access;
     Position position;
+    bool of_block;  // an atomic whose scope is its block
   };
 
   static constexpr uint32_t WriterInfo(unsigned thread, Position at) {
@@ -147,12 +149,13 @@ class Checker {
     return cell.writer_info >> 26 & (kLanes - 1);
   }
 
-  void Check(unsigned thread, uintptr_t address, size_t bytes, Access access, Position at) {
+  void Check(unsigned thread, uintptr_t address, size_t bytes, Access access, Position at,
+             bool of_block = false) {
     if (order_.exhausted()) {
       unwatched_++;
       return;
     }
-    const Now now{thread, order_.Now(thread), 1u << thread % kLanes, access, at};
+    const Now now{thread, order_.Now(thread), 1u << thread % kLanes, access, at, of_block};
     const uintptr_t end = address + bytes;
     for (uintptr_t word = address & ~uintptr_t{3}; word < end; word += 4) {
       Cell* cell = shadow_.Find(word);
@@ -202,7 +205,7 @@ class Checker {
     }
     for (const Holders& holders : cell.holders) {
       const Access access = holders.atomic() ? Access::atomic : Access::read;
-      if (access == now.access) continue;
+      if (access == now.access && !AtomicInBlocksOnly(holders, now)) continue;
       const Clock clock = holders.atomic() ? Clock::memory : Clock::execution;
       if (const uint32_t lanes = Unordered(holders.segment, holders.lanes, now, clock, address)) {
         Found({.access = access,
@@ -217,6 +220,11 @@ class Checker {
                writer != now.lane) {  // its write says more than its read
       Hold(cell, address, now);
     }
+  }
+
+  /// Two atomics of different blocks, of which one is none to other blocks.
+  bool AtomicInBlocksOnly(const Holders& holders, const Now& now) const {
+    return (now.of_block || holders.of_block()) && order_.OtherBlock(holders.segment);
   }
 
   /// What the thread read before its atomic: of this word, the atomic says all that the read does.
@@ -249,7 +257,7 @@ class Checker {
     for (Holders& holders : cell.holders) {
       if (holders.atomic() != atomic) continue;
       if (atomic) {
-        holders = {now.segment, now.lane, now.position | Holders::kAtomic};
+        holders = {now.segment, now.lane, InfoOf(now)};
         return;
       }
       if (holders.segment != now.segment) continue;
@@ -268,7 +276,12 @@ class Checker {
     }
     if (place == nullptr) place = LeastMissed(cell, now);
     if (place == nullptr) return;
-    *place = {now.segment, now.lane, now.position | (atomic ? Holders::kAtomic : 0)};
+    *place = {now.segment, now.lane, InfoOf(now)};
+  }
+
+  static uint32_t InfoOf(const Now& now) {
+    if (now.access != Access::atomic) return now.position;
+    return now.position | Holders::kAtomic | (now.of_block ? Holders::kOfBlock : 0);
   }
 
   /// What to give up where both holders tell something; null: the newcomer.
@@ -292,7 +305,9 @@ class Checker {
     earlier.thread = WarpOf(segment) * kLanes + static_cast<unsigned>(std::countr_zero(lanes));
     earlier.block = order_.BlockOf(segment);
     Reason reason = Reason::no_barrier;
-    if (order_.OtherBlock(segment)) {
+    if (earlier.access == Access::atomic && now.access == Access::atomic) {
+      reason = Reason::scope_of_block;
+    } else if (order_.OtherBlock(segment)) {
       reason = Reason::other_block;
     } else if (order_.Unordered(segment, lanes, now.thread, Clock::execution) == 0) {
       reason = Reason::shuffle_only;

@@ -69,6 +69,8 @@ const char* TextOf(Reason reason) {
       return "only a shuffle or vote between: it does not order memory";
     case Reason::other_block:
       return "different blocks, no __threadfence and atomic between";
+    case Reason::scope_of_block:
+      return "different blocks, and one of the atomics is atomic within its block only";
     default:
       return "no barrier between";
   }
@@ -76,6 +78,7 @@ const char* TextOf(Reason reason) {
 
 const char* KindOf(const Race& race) {
   const Access a = race.earlier.access, b = race.later.access;
+  if (a == Access::atomic && b == Access::atomic) return "atomic/atomic";
   if (a == Access::atomic || b == Access::atomic) return "atomic/plain";
   if (a == Access::read) return "read/write";
   return b == Access::read ? "write/read" : "write/write";
@@ -204,7 +207,7 @@ uint64_t UnwatchedAccesses() { return checker.unwatched(); }
 
 }  // namespace race
 
-void EnterAtomic(const void* address, size_t bytes) {
+void EnterAtomic(const void* address, size_t bytes, bool device) {
   race::Running& running = race::running;
   if (!running.inside) return;
   if (running.preempts) race::MaybePreempt();
@@ -212,7 +215,8 @@ void EnterAtomic(const void* address, size_t bytes) {
   const auto at = reinterpret_cast<uintptr_t>(address);
   if (race::OnOwnStack(at) || race::OnFakeStack(at)) return;
   const race::Quiet quiet;
-  race::checker.Atomic(running.thread, at, bytes, race::PositionOf(__builtin_return_address(0)));
+  race::checker.Atomic(running.thread, at, bytes, race::PositionOf(__builtin_return_address(0)),
+                       device);
 }
 void LeaveAtomic(const void* /*address*/, size_t /*bytes*/) { race::running.in_atomic = false; }
 void Fence(bool device) {

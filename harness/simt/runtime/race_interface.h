@@ -112,7 +112,7 @@ inline void Forget(const void*, size_t) {}
 #if defined(SIMT_RACE) || defined(SIMT_TSAN)
 /// Around the plain accesses that do an atomic, which are not checked themselves. The position that
 /// is reported is the caller's.
-void EnterAtomic(const void* address, size_t bytes);
+void EnterAtomic(const void* address, size_t bytes, bool device);
 void LeaveAtomic(const void* address, size_t bytes);
 /// __threadfence and __threadfence_system: seen by the whole device; __threadfence_block: by the
 /// block.

@@ -22,9 +22,10 @@ namespace {
 enum class Access { read, write, atomic };
 
 enum class Reason {
-  no_barrier,    // nothing between the two
-  shuffle_only,  // a warp operation between, which does not order memory
-  other_block,   // no fence and atomic between
+  no_barrier,      // nothing between the two
+  shuffle_only,    // a warp operation between, which does not order memory
+  other_block,     // no fence and atomic between
+  scope_of_block,  // two atomics, one of them for the threads of its block only
 };
 
 struct Party {

@@ -26,12 +26,14 @@ constexpr Position kMaxPosition = (1u << 26) - 1;
 struct Holders {
   static constexpr uint32_t kAtomic = 1u << 31;
   static constexpr uint32_t kSeveral = 1u << 30;  // positions; the first is kept
+  static constexpr uint32_t kOfBlock = 1u << 29;  // atomic for the threads of its block only
 
   Segment segment;  // 0: none
   uint32_t lanes;
   uint32_t info;  // position and flags
 
   bool atomic() const { return (info & kAtomic) != 0; }
+  bool of_block() const { return (info & kOfBlock) != 0; }
 };
 
 /// One word, or a half or a byte of a word that is used in parts.

@@ -126,7 +126,7 @@ void Forget(const void* /*address*/, size_t /*bytes*/) {
 
 }  // namespace race
 
-void EnterAtomic(const void* address, size_t /*bytes*/) {
+void EnterAtomic(const void* address, size_t /*bytes*/, bool /*device*/) {
   __tsan_acquire(const_cast<void*>(address));
 }
 void LeaveAtomic(const void* address, size_t /*bytes*/) {
