@@ -62,9 +62,16 @@ PADPROOF_SIMT_INLINE T ReadModifyWrite(bool device, T* address, Update update) {
   return old;
 }
 
+/// Threads go on from one collective to the next, but a loop around an atomic or a fence may wait
+/// for a lock or a flag.
+PADPROOF_SIMT_INLINE void CountRepeat(Site where) {
+  if (++current.repeats >= kRepeatsATurn) Yield(where);
+}
+
 /// A device faults. sizeof, not alignof: the host may ask for less of long long.
 template <class T>
-PADPROOF_SIMT_INLINE void RequireAligned(const T* address, Site where) {
+PADPROOF_SIMT_INLINE void BeforeAtomic(const T* address, Site where) {
+  CountRepeat(where);
   if (reinterpret_cast<uintptr_t>(address) % sizeof(T) != 0) {
     ReportAndAbort("the address of an atomic operation is misaligned", where);
   }
@@ -103,16 +110,25 @@ PADPROOF_SIMT_INLINE float4 AtomicSum(bool device, float4* a, float4 v) {
 
 inline namespace toolkit_names {
 
-PADPROOF_SIMT_INLINE void __threadfence() { OrderMemory(/*device=*/true); }
-PADPROOF_SIMT_INLINE void __threadfence_block() { OrderMemory(/*device=*/false); }
-PADPROOF_SIMT_INLINE void __threadfence_system() { OrderMemory(/*device=*/true); }
+PADPROOF_SIMT_INLINE void __threadfence(PADPROOF_SIMT_SITE) {
+  CountRepeat(where);
+  OrderMemory(/*device=*/true);
+}
+PADPROOF_SIMT_INLINE void __threadfence_block(PADPROOF_SIMT_SITE) {
+  CountRepeat(where);
+  OrderMemory(/*device=*/false);
+}
+PADPROOF_SIMT_INLINE void __threadfence_system(PADPROOF_SIMT_SITE) {
+  CountRepeat(where);
+  OrderMemory(/*device=*/true);
+}
 
 // ---- the overloads that CUDA has, and no others: a kernel must not compile here alone -----------
 
 #define PADPROOF_SIMT_ATOMIC_IN_SCOPE(name, T, is_device, operation)     \
   PADPROOF_SIMT_INLINE T name(T* address, T value, PADPROOF_SIMT_SITE) { \
     constexpr bool device = is_device;                                   \
-    RequireAligned(address, where);                                      \
+    BeforeAtomic(address, where);                                        \
     return operation;                                                    \
   }
 #define PADPROOF_SIMT_ATOMIC_OPERATION(name, T, operation)         \
@@ -165,7 +181,7 @@ PADPROOF_SIMT_ATOMIC(atomicDec, unsigned, old == 0 || old > value ? value : old 
 
 #define PADPROOF_SIMT_ATOMIC_CAS_IN_SCOPE(name, T, is_device)                         \
   PADPROOF_SIMT_INLINE T name(T* address, T compare, T value, PADPROOF_SIMT_SITE) {   \
-    RequireAligned(address, where);                                                   \
+    BeforeAtomic(address, where);                                                     \
     return ReadModifyWrite(is_device, address,                                        \
                            [=](T old) -> T { return old == compare ? value : old; }); \
   }

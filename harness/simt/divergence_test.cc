@@ -235,7 +235,7 @@ TEST_F(SimtDeath, ExitedThreadsMissABarrier) {
       "a thread left the kernel while others wait at __syncthreads)\n"
       "  at .*divergence_test.cc:[0-9]+:[0-9]+\n"
       "  in block \\(0,0,0\\) of grid \\(1,1,1\\), thread \\([0-9]+,0,0\\) of block \\(64,1,1\\), "
-      "schedule [a-z]+ seed 1\n"
+      "schedule [a-z_]+ seed 1\n"
       "(  threads [0-9, -]+: .*\n)+$");
 }
 
@@ -257,7 +257,7 @@ TEST_F(SimtDeath, DifferentBarriers) {
 TEST_F(SimtDeath, BarrierAgainstWarpOperation) {
   ExpectReport([] { simt::launch(BarrierAgainstWarpOperation, 1, 32, 0, nullptr); },
                "deadlock: .*\n  at .*divergence_test.cc:.*\n"
-               "  in block \\(0,0,0\\) of grid \\(1,1,1\\), schedule [a-z]+ seed 1\n"
+               "  in block \\(0,0,0\\) of grid \\(1,1,1\\), schedule [a-z_]+ seed 1\n"
                "  threads 0-15: waits at the __syncthreads of .*divergence_test.cc:.*\n"
                "  threads 16-31: waits at the warp operation of .*divergence_test.cc:.* "
                "with mask 0xffffffff\n$");

@@ -12,7 +12,8 @@
 namespace padproof {
 namespace {
 
-[[maybe_unused]] constexpr Order kOrders[] = {Order::forward, Order::reverse, Order::random};
+[[maybe_unused]] constexpr Order kOrders[] = {Order::forward, Order::reverse, Order::random,
+                                              Order::warp_lag};
 [[maybe_unused]] constexpr unsigned kAll = 0xffffffffu;  // lanes of a warp
 
 #define EXPECT_LAUNCHES(...) EXPECT_EQ(simt::launch(__VA_ARGS__), cudaSuccess)

@@ -89,6 +89,7 @@ struct Current {
   uint64_t poison = 0;   // Options::fill in every byte
   uint64_t block_epoch = 0;
   void* dynamic_shared = nullptr;  // null if the launch asked for no bytes
+  unsigned repeats = 0;            // atomics and fences of the running thread in this turn
   uint3 block_idx{};
   dim3 block_dim;
   dim3 grid_dim;
@@ -139,6 +140,11 @@ void* AllocateShared(SharedArray& array);
 
 /// Prints who runs and who waits where to stderr, and aborts.
 [[noreturn]] void ReportAndAbort(const char* what, Site where);
+
+/// A thread that makes so many atomics and fences in one turn may be waiting for another thread.
+constexpr unsigned kRepeatsATurn = 1024;
+/// Lets every other thread that can run have a turn. Reports when the block only ever does this.
+void Yield(Site where);
 
 }  // namespace host_build
 }  // namespace padproof::simt

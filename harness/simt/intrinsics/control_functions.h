@@ -28,8 +28,8 @@ inline long long clock64() {
   return calls += 32;  // a loop that waits for so many cycles ends
 }
 
-/// Others run at the next barrier or warp operation, not here.
-inline void __nanosleep(unsigned /*nanoseconds*/) {}
+/// Others run, however short the time.
+inline void __nanosleep(unsigned /*nanoseconds*/, PADPROOF_SIMT_SITE) { Yield(where); }
 
 }  // namespace toolkit_names
 }  // namespace host_build

@@ -22,6 +22,7 @@ namespace {
 /// Makes `next` the running thread, just before its fiber goes on.
 PADPROOF_SIMT_INLINE void MakeCurrent(unsigned next) {
   current.lane = &lanes[next];
+  current.repeats = 0;
   state.running = next;
   race::SwitchTo(next, state.fibers[next].stack, state.fibers[next].stack_bytes);
 }
@@ -72,6 +73,7 @@ void PrepareBlock(uint3 block_idx, size_t dynamic_bytes) {
   state.live = state.threads;
   state.at_barrier = 0;
   state.predicates = 0;
+  state.idle_turns = 0;
   state.ready = {};
   if (state.options.order == Order::warp_lag) LetOneLag();
   for (unsigned w = 0; w * kLanes < state.threads; w++) {

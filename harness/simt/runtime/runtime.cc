@@ -152,6 +152,7 @@ PADPROOF_SIMT_INLINE uint32_t MembersIfComplete(unsigned warp_index, uint32_t ma
 void LeaveKernel(unsigned me) {
   const unsigned warp_index = me / kLanes;
   Warp& warp = warps[warp_index];
+  state.idle_turns = 0;
   warp.live &= ~BitOf(me);
   state.live--;
   for (uint32_t waiting = warp.in_operation; waiting != 0; waiting &= waiting - 1) {
@@ -188,6 +189,7 @@ void RunThreads() {
 
 unsigned ArriveAtBarrier(unsigned predicate, Site where) {
   const unsigned me = state.running;
+  state.idle_turns = 0;
   lanes[me].where = where;
   CheckBarrier(where);
   warps[me / kLanes].at_barrier |= BitOf(me);
@@ -205,6 +207,7 @@ unsigned ArriveAtBarrier(unsigned predicate, Site where) {
 
 uint32_t ArriveAtWarpOperation(uint32_t mask, Site where) {
   const unsigned me = state.running;
+  state.idle_turns = 0;
   Warp& warp = warps[me / kLanes];
   lanes[me].where = where;
   lanes[me].mask = mask;
@@ -245,11 +248,27 @@ void ReleaseWarp(uint32_t members, bool orders_memory) {
 
 uint32_t ArriveAtActiveMask(Site where) {
   const unsigned me = state.running;
+  state.idle_turns = 0;
   lanes[me].where = where;
   warps[me / kLanes].converging |= BitOf(me);
   WakeConvergedIfLast(me / kLanes);
   RunNext(me);
   return static_cast<uint32_t>(lanes[me].out);
+}
+
+void Yield(Site where) {
+  current.repeats = 0;
+  if (current.lane == nullptr) return;
+  // Some seconds. Threads that do nothing else then wait for what cannot come: blocks run one after
+  // another.
+  const unsigned max_idle_turns = std::max(1u << 18, state.threads << 12);
+  const unsigned me = state.running;
+  if (++state.idle_turns > max_idle_turns) {
+    ReportAndAbort(
+        "livelock: a loop of atomics, fences or sleeps waits for another block or for ever", where);
+  }
+  state.ready.Add(me / kLanes, BitOf(me));
+  Run(state.ready.TakeInTurn(me), me);
 }
 
 void* AllocateShared(SharedArray& array) {

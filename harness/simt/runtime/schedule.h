@@ -73,6 +73,17 @@ class ReadySet {
     return TakeNext(order, kMaxThreads - 1, random);
   }
 
+  /// Takes out the next higher thread after `last`, round the block: whatever the order, every
+  /// thread that can run has its turn.
+  unsigned TakeInTurn(unsigned last) {
+    if (warps_ == 0) return kNobody;
+    const unsigned warp = last / kLanes;
+    if (const uint32_t above = lanes_[warp] & BitsAbove(last % kLanes)) {
+      return Take(warp, Lowest(above));
+    }
+    return TakeLowestFrom(warp);
+  }
+
  private:
   static PADPROOF_SIMT_INLINE unsigned LowestAfter(uint32_t bits, unsigned bit) {
     const uint32_t above = bits & BitsAbove(bit);

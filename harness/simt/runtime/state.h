@@ -31,6 +31,7 @@ struct State {
   unsigned predicates = 0;      // of those at the barrier
   unsigned barrier_result = 0;  // of the last barrier
   Site barrier_site;
+  unsigned idle_turns = 0;  // since a thread got on: arrived, left, or was let go
 
   void (*run_thread)(void*) = nullptr;
   void* closure = nullptr;
