@@ -9,7 +9,7 @@ const FuzzTarget& Target() {
       .kernels = "flash_bwd*@simt",
       .laws = {"pad_content_invariance", "pad_poison_immunity", "pad_count_invariance",
                "pad_gradients_zero", "gradient_agreement", "empty_row", "fully_written",
-               "guards_intact"}};
+               "schedule_invariance", "guards_intact"}};
   return target;
 }
 

@@ -82,6 +82,8 @@ void OrderAll() {
 void BeginLaunch(unsigned threads) {
   fibers[kMaxThreads] = __tsan_get_current_fiber();
   AnnotateBenignRaceSized(__FILE__, __LINE__, lanes, sizeof lanes, "mailboxes of the runtime");
+  AnnotateBenignRaceSized(__FILE__, __LINE__, &current.repeats, sizeof current.repeats,
+                          "a counter of the runtime");
   block_threads = threads;
   for (unsigned i = 0; i < threads; i++) {
     if (fibers[i] == nullptr) fibers[i] = __tsan_create_fiber(0);
