@@ -116,9 +116,7 @@ void Read(const Problem& problem, std::vector<ProbedRow>& rows, int first, int g
 }
 
 void JudgeSum(const Case& c, const ProbedRow& row, int groups, WithinBound& bound) {
-  const DtypeFacts facts = FactsOf(c.dtype);
-  const double radius = (1 + row.bounds.row_sum_radius) * (1 + facts.unit_roundoff) - 1 +
-                        groups * facts.eta + 0x1p-40;
+  const double radius = reference::RowSumRadius(row.bounds, c.dtype, groups);
   const double error = std::fabs(row.sum - 1);
   bound.Add(std::isnan(error) ? INFINITY : error / radius, [&] {
     Failure failure = Broken(row, 0, "V one-hot", Spell({1, radius}), row.sum);

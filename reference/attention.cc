@@ -85,25 +85,33 @@ std::vector<Column> ColumnsOf(const Head& head, const Scores& scores, const Weig
   return columns;
 }
 
-/// Relative error of the row sum, its reciprocal and the final multiplication.
-double DivisionError(double n, double rescales) {
-  return Quotient(Gamma(n + rescales) + 6 * kUnit);
+/// Relative error of what divides the output, common to the row: row sum, reciprocal and final
+/// multiplication. Splits may be combined without a division, as FlashAttention-2 does: each split
+/// stores its normalised O and its LSE, and weighs exp(its LSE - LSE of all). The rounding of that
+/// last LSE, the logarithm in it, and the sum below the logarithm then scale the whole row.
+double DivisionError(const Scores& scores, const NumericsProfile& profile, double rescales) {
+  double error = Gamma(scores.n + rescales) + 6 * kUnit;
+  if (profile.split != 0) {
+    error += std::expm1(1.01 * kUnit * (std::fabs(scores.lse) + 1) + kLogError +
+                        8 * kUnit * std::log(static_cast<double>(scores.n)) + profile.exp_error);
+  }
+  return Quotient(error);
 }
 
 Judged OutputOf(const Column& column, const WeightErrors& w, const NumericsProfile& profile,
-                double n, double rescales) {
-  const double o = std::fabs(column.o), u_p = profile.p_rounding;
+                double n, double rescales, double division) {
+  const double o = std::fabs(column.o), u_p = profile.p_rounding, u_pv = PairRounding(profile);
   const double weights = Cap(column.weight / w.smallest_sum, column.hull);
   const double sum = Cap(column.largest / w.smallest_sum, column.value_max);
   double rounded = sum;
   if (profile.row_sum_of_rounded_p != 0) {
     rounded = std::max(sum, std::min(1.01 * column.spread + weights, sum + o));
   }
-  double bound = weights + u_p * rounded;
-  bound += Gamma(Units(profile, n) + rescales) * (1 + u_p) * sum;
+  double bound = weights + u_p * rounded + (u_pv - u_p) * sum;
+  bound += Gamma(Units(profile, n) + rescales) * (1 + u_pv) * sum;
   bound += Cap(column.underflow, n * profile.p_underflow * column.value_max);
   bound += (2 * n + 2 * rescales + 4) * kFlush;
-  bound += (o + bound) * DivisionError(n, rescales);
+  bound += (o + bound) * division;
   return {column.o, WithReferenceError(column.o, bound)};
 }
 
@@ -119,8 +127,8 @@ Judged LseOf(const Scores& scores, const std::vector<double>& errors,
   double bound = low > 0 ? std::max(std::log(high), -std::log(low)) : kInfinity;
   bound += 1.01 * Gamma(n + rescales) + 2 * n * kFlush;
   bound += kLogError;
-  bound += 6 * kUnit * std::fabs(std::log(scores.sum));
-  bound += 5 * kUnit * std::fabs(scores.max) + 2 * kUnit * std::fabs(scores.lse);
+  bound += 6 * kUnit * (std::fabs(std::log(scores.sum)) + LagOf(profile));
+  bound += 5 * kUnit * (std::fabs(scores.max) + LagOf(profile)) + 2 * kUnit * std::fabs(scores.lse);
   if (profile.row_sum_of_rounded_p != 0) bound += profile.p_rounding;
   return {scores.lse, WithReferenceError(scores.lse, bound)};
 }
@@ -174,21 +182,27 @@ ForwardRow Forward(const Head& head, const NumericsProfile& profile, int i) {
   if (!(w.total <= pivoted.total)) w = std::move(pivoted);
 
   const double n = scores.n;
+  const double division = DivisionError(scores, profile, most_rescales);
   double value_max = 0;
   const std::vector<Column> columns = ColumnsOf(head, scores, w, profile.p_underflow);
   for (size_t c = 0; c < columns.size(); ++c) {
-    row.out[c] = OutputOf(columns[c], w, profile, n, most_rescales);
+    row.out[c] = OutputOf(columns[c], w, profile, n, most_rescales, division);
     value_max = std::max(value_max, columns[c].value_max);
   }
   row.lse = LseOf(scores, errors, profile, most_rescales);
   row.out_of_domain = DomainOf(head, scores, profile, value_max);
 
   // One-hot V reads each weight by itself: errors of the weights cancel in their sum.
-  const double each = (1 + profile.p_rounding) * (1 + Gamma(Units(profile, n) + most_rescales)) *
-                      (1 + DivisionError(n, most_rescales));
+  const double each =
+      (1 + PairRounding(profile)) * (1 + Gamma(Units(profile, n) + most_rescales)) * (1 + division);
   row.row_sum_radius =
       each - 1 + n * 1.01 * (profile.p_underflow + (2 * most_rescales + 8) * kFlush);
   return row;
+}
+
+double RowSumRadius(const ForwardRow& row, Dtype dtype, int reads) {
+  const DtypeFacts facts = FactsOf(dtype);
+  return (1 + row.row_sum_radius) * (1 + facts.unit_roundoff) - 1 + reads * facts.eta + 0x1p-40;
 }
 
 ForwardRow Forward(const Problem& problem, const NumericsProfile& profile, int b, int h, int i) {

@@ -42,6 +42,11 @@ struct ForwardRow {
   double row_sum_radius = 0;  // of the sum of P read through one-hot V, before storage rounding
 };
 
+
+/// Radius of the sum of `reads` outputs that each read one weight, or one group of weights, of a
+/// row, stored in `dtype`: around 1.
+double RowSumRadius(const ForwardRow& row, Dtype dtype, int reads);
+
 ForwardRow Forward(const Head& head, const NumericsProfile& profile, int i);
 ForwardRow Forward(const Problem& problem, const NumericsProfile& profile, int b, int h, int i);
 

@@ -45,8 +45,20 @@ bool StoresPrescaled(const NumericsProfile& profile, Dtype dtype) {
   return profile.qk_scale_rounding >= FactsOf(dtype).unit_roundoff;
 }
 
+double LagOf(const NumericsProfile& profile) { return profile.max_lag * std::log(2.0); }
+
+double PairRounding(const NumericsProfile& profile) {
+  return (1 + profile.p_rounding) * (1 + profile.operand_rounding) - 1;
+}
+
 double Units(const NumericsProfile& profile, double products) {
-  return profile.accumulation_factor * products;
+  const double simt = profile.accumulation_factor * products;
+  if (profile.tensor_block <= 0) return simt;
+  // Each of the terms of a block, the accumulator among them, loses less than one unit of the
+  // common grid, 2^(1-p) u of the largest; the result of a block is cut off to fp32, 2u.
+  const double cut = std::exp2(1 - profile.tensor_extra_bits);
+  const double blocks = std::min(products, std::ceil(products / profile.tensor_block) + 1);
+  return std::max(simt, products * cut + blocks * (cut + 2));
 }
 
 Dot DotOf(const double* x, const double* y, int size) {
@@ -72,7 +84,8 @@ Scores ScoresOf(const Head& head, const NumericsProfile& profile, int i) {
   scores.p.resize(n);
   if (n == 0) return scores;
   const DtypeFacts facts = FactsOf(head.dtype);
-  const double relative = Gamma(Units(profile, dim) + 2) + profile.qk_scale_rounding;
+  const double relative =
+      Gamma(Units(profile, dim) + 2) + profile.qk_scale_rounding + profile.operand_rounding;
   const double* q = head.q.data() + static_cast<size_t>(i) * static_cast<size_t>(dim);
   for (size_t j = 0; j < n; ++j) {
     const double* k = head.k.data() + j * static_cast<size_t>(dim);
@@ -117,14 +130,16 @@ std::vector<double> RescalesOf(const Scores& scores, const NumericsProfile& prof
 
 std::vector<double> ExponentErrors(const Scores& scores, const std::vector<double>& rescales,
                                    const NumericsProfile& profile) {
-  const double sigma = profile.split, n = scores.n;
+  const double sigma = profile.split, n = scores.n, lag = LagOf(profile);
   std::vector<double> errors(scores.s.size());
   for (size_t j = 0; j < errors.size(); ++j) {
     const double s = scores.s[j];
-    errors[j] =
-        scores.error[j] + (1 + 4 * sigma) * kUnit * std::max(std::fabs(scores.max), std::fabs(s)) +
-        (5 + 3 * sigma) * kUnit * (scores.max - s) + (1 + rescales[j] + sigma) * profile.exp_error +
-        sigma * (8 + 4 * std::log(n)) * kUnit;
+    // A shift that lags is below the running maximum, by at most the lag.
+    const double shift = std::max(std::fabs(scores.max), std::fabs(s)) + lag;
+    errors[j] = scores.error[j] + (1 + 4 * sigma) * kUnit * shift +
+                (5 + 3 * sigma) * kUnit * (scores.max - s + lag) +
+                (1 + rescales[j] + sigma) * profile.exp_error +
+                sigma * (8 + 4 * std::log(n)) * kUnit;
   }
   return errors;
 }

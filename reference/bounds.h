@@ -25,6 +25,12 @@ bool StoresPrescaled(const NumericsProfile& profile, Dtype dtype);
 /// Roundings, in u, of a sum of `products` products, times the sum of their magnitudes.
 double Units(const NumericsProfile& profile, double products);
 
+/// How far the running maximum may be below the largest score so far, in natural units.
+double LagOf(const NumericsProfile& profile);
+
+/// Relative error of a term P V, dS K or P dO through the rounding of its factors.
+double PairRounding(const NumericsProfile& profile);
+
 /// A dot product in fp64 with what bounds its fp32 counterparts.
 struct Dot {
   double value = 0;

@@ -25,6 +25,7 @@ struct Sum {
   double error = 0;      // sum of the errors of its terms
   double magnitude = 0;  // sum of what its terms can be: accumulation rounds in proportion
   double operand = 0;    // sum of the other factors' magnitudes: a scaled dS may be flushed
+  double ds = 0;         // sum of what |dS| can be: a pre-scaled operand may underflow
 };
 
 /// What is known of one row before its keys are visited.
@@ -49,7 +50,7 @@ ProbabilityGradient ProbabilityGradientOf(const RowInput& in) {
   ProbabilityGradient dp;
   const size_t dim = static_cast<size_t>(in.head.dim);
   const double* d_o = in.head.d_o.data() + static_cast<size_t>(in.i) * dim;
-  const double relative = Gamma(Units(in.profile, in.head.dim));
+  const double relative = Gamma(Units(in.profile, in.head.dim)) + in.profile.operand_rounding;
   const double narrow = in.profile.score_rounding;
   for (size_t j = 0; j < static_cast<size_t>(in.scores.n); ++j) {
     const Dot dot = DotOf(d_o, in.head.v.data() + j * dim, in.head.dim);
@@ -118,7 +119,8 @@ RowGradient RowGradientOf(const RowInput& in, const ProbabilityGradient& dp) {
   for (size_t j = 0; j < n; ++j) row.p.push_back(std::exp(in.scores.s[j] - in.lse));
   const double delta = DeltaOf(in, dp, row), bd = row.delta_error;
   // Flash rounds dS once; a kernel that stores P has rounded that too.
-  const double u_p = in.profile.p_rounding, eta = in.profile.p_underflow;
+  const double u_p = in.profile.p_rounding, u_pair = PairRounding(in.profile),
+               eta = in.profile.p_underflow;
   const double stored_p = in.conditional ? 0 : 1;
   for (size_t j = 0; j < n; ++j) {
     const double p = row.p[j], rho = WeightError(in, j), e = dp.error[j];
@@ -126,10 +128,10 @@ RowGradient RowGradientOf(const RowInput& in, const ProbabilityGradient& dp) {
     const double core = (p * (1 + rho) + kFlush) * most;
     row.ds.push_back(p * (dp.value[j] - delta));
     row.ds_error.push_back(p * (1 + rho) * e + p * rho * (gap + bd) + kFlush * most +
-                           (2 * kUnit + u_p * (1 + stored_p * (1 + u_p))) * core +
+                           (2 * kUnit + u_pair + stored_p * u_p * (1 + u_pair)) * core +
                            std::min(eta, core) + stored_p * eta * most + kFlush);
     const double p_most = p * (1 + row.common) * (1 + rho);
-    row.p_error.push_back(p_most * (1 + u_p) - p + std::min(eta, p_most) + kFlush);
+    row.p_error.push_back(p_most * (1 + u_pair) - p + std::min(eta, p_most) + kFlush);
   }
   return row;
 }
@@ -160,12 +162,16 @@ class Accumulator {
         p_k[c] += row.p[j] * k[c];
         dq[c].value += ds * k[c];
         dq[c].error += row.ds_error[j] * abs_k;
+        // A kernel that flushes reads a subnormal operand as 0, whatever dS it meets.
+        if (abs_k < kFlush) dq[c].error += (magnitude + shifted + row.ds_error[j]) * abs_k;
         dq[c].magnitude += (magnitude + shifted + row.ds_error[j]) * abs_k;
+        dq[c].ds += magnitude + shifted + row.ds_error[j];
         Sum& dk = dk_[j * dim_ + c];
+        dk.ds += magnitude + t;
         dq[c].operand += abs_k;
         dk.operand += abs_q;
         dk.value += ds * q[c];
-        dk.error += t * abs_q;
+        dk.error += abs_q < kFlush ? (magnitude + 2 * t) * abs_q : t * abs_q;
         dk.magnitude += (magnitude + t) * abs_q;
         Sum& dv = dv_[j * dim_ + c];
         dv.value += row.p[j] * d_o[c];
@@ -178,6 +184,7 @@ class Accumulator {
       dq[c].error = row.common * std::fabs(dq[c].value) +
                     (1 + row.common) * (row.delta_error * std::fabs(p_k[c]) + dq[c].error);
       dq[c].magnitude *= 1 + row.common;
+      dq[c].ds *= 1 + row.common;
       judged[c] = Scaled(dq[c], static_cast<double>(n));
     }
     return judged;
@@ -206,7 +213,7 @@ class Accumulator {
       bound += 2 * profile_.qk_scale_rounding * (head_.scale * sum.magnitude + bound);
     }
     if (StoresPrescaled(profile_, head_.dtype)) {
-      bound += FactsOf(head_.dtype).eta * (terms + 2);
+      bound += FactsOf(head_.dtype).eta * (sum.ds + terms + 2);
       stored_max_ = std::max(stored_max_, sum.magnitude + bound);
     }
     bound += 3 * kUnit * (std::fabs(value) + bound) + (2 * terms + 1 + sum.operand) * kFlush;

@@ -33,7 +33,11 @@ json ToJsonValue(const KernelTraits& t) {
           {"accumulation_factor", n.accumulation_factor},
           {"tile_keys", n.tile_keys},
           {"split", n.split},
-          {"row_sum_of_rounded_p", n.row_sum_of_rounded_p}};
+          {"row_sum_of_rounded_p", n.row_sum_of_rounded_p},
+          {"tensor_block", n.tensor_block},
+          {"tensor_extra_bits", n.tensor_extra_bits},
+          {"operand_rounding", n.operand_rounding},
+          {"max_lag", n.max_lag}};
 }
 
 KernelTraits TraitsFrom(const json& j) {
@@ -64,6 +68,10 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("tile_keys").get_to(n.tile_keys);
   j.at("split").get_to(n.split);
   j.at("row_sum_of_rounded_p").get_to(n.row_sum_of_rounded_p);
+  j.at("tensor_block").get_to(n.tensor_block);
+  j.at("tensor_extra_bits").get_to(n.tensor_extra_bits);
+  j.at("operand_rounding").get_to(n.operand_rounding);
+  j.at("max_lag").get_to(n.max_lag);
   return t;
 }
 

@@ -118,6 +118,13 @@ struct NumericsProfile {
   int32_t tile_keys = 1;           // fewest keys between two rescales; 1 covers every tiling
   int32_t split = 0;               // 1: split-KV merge possible
   int32_t row_sum_of_rounded_p = 0;  // 1: the row sum adds the rounded P
+  // Tensor cores add `tensor_block` exact products at once, aligned to the largest with
+  // `tensor_extra_bits` bits beyond fp32 and cut off; 0: no tensor core. The larger of this and
+  // accumulation_factor counts.
+  int32_t tensor_block = 0;
+  int32_t tensor_extra_bits = 0;
+  double operand_rounding = 0;  // of a product whose factors are both cut to TF32 on their way in
+  double max_lag = 0;           // the running maximum may lag by this many powers of two (FA4: 8)
 };
 
 struct Promises {

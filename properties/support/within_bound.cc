@@ -16,6 +16,14 @@ std::string Describe(const NumericsProfile& profile) {
   }
   text += ", exp off by " + Number(profile.exp_error);
   text += ", " + Number(profile.accumulation_factor) + " roundings a product";
+  if (profile.tensor_block > 0) {
+    text += ", tensor cores of " + std::to_string(profile.tensor_block) + " products and " +
+            std::to_string(profile.tensor_extra_bits) + " extra bits";
+  }
+  if (profile.operand_rounding > 0) {
+    text += ", factors of matrix products rounded by " + Number(profile.operand_rounding);
+  }
+  if (profile.max_lag > 0) text += ", maximum lagging by 2^" + Number(profile.max_lag);
   text += ", tiles of " + std::to_string(profile.tile_keys) + " keys or more";
   if (profile.split != 0) text += ", split keys";
   return text;

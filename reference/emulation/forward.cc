@@ -1,0 +1,220 @@
+// Forward of an emulated kernel: scores, online softmax over tiles, P V, and how partial softmaxes
+// become one.
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "reference/emulation/kernel.h"
+
+namespace padproof::reference {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kLog2E = 1.44269504f;
+
+}  // namespace
+
+EmulatedKernel::EmulatedKernel(const Emulation& e, const Head& head, uint64_t noise)
+    : e_(e),
+      head_(head),
+      dim_(head.dim),
+      math_(e, head.dtype, noise),
+      order_(noise + 1),
+      q_(Read(head.q, head.dim)),
+      k_(Read(head.k, head.dim)),
+      v_(Read(head.v, head.dim)),
+      o_(Read(head.o, head.dim)),
+      d_o_(Read(head.d_o, head.dim)) {
+  if (prescaled()) {
+    for (float& x : q_.data) {
+      x = math_.Mul(x, scale());
+      if (e.scaling == Scaling::q_in_storage) x = math_.RoundToStorage(x);
+    }
+  }
+  qk_q_ = Operand(q_);
+  qk_k_ = Operand(k_);
+  pv_v_ = Operand(v_);
+  dp_d_o_ = Operand(d_o_);
+}
+
+Matrix EmulatedKernel::Read(const std::vector<double>& values, int columns) const {
+  Matrix m{columns, {}};
+  m.data.assign(values.begin(), values.end());
+  return m;
+}
+
+Matrix EmulatedKernel::Operand(Matrix m) const {
+  for (float& x : m.data) x = math_.RoundOperand(x);
+  return m;
+}
+
+float EmulatedKernel::folded() const { return prescaled() ? kLog2E : scale() * kLog2E; }
+
+float EmulatedKernel::natural(float max) const {
+  return e_.scaling == Scaling::folded ? math_.Mul(max, scale()) : max;
+}
+
+std::vector<float> EmulatedKernel::ScoresOf(int i, const std::vector<int>& keys) {
+  std::vector<float> scores;
+  for (int key : keys) {
+    float s = math_.Accumulate(0, qk_q_.row(i), qk_k_.row(key), dim_);
+    if (e_.scaling == Scaling::scores) s = math_.Mul(s, scale());
+    scores.push_back(e_.store_scores ? math_.RoundToStorage(s) : s);
+  }
+  return scores;
+}
+
+float EmulatedKernel::Weight(float score, float max, int key) {
+  const float value = v_.row(key)[0];
+  if (e_.scaling == Scaling::folded) {
+    return math_.Exp2(math_.Flush(std::fma(score, folded(), -math_.Mul(max, folded()))), key,
+                      value);
+  }
+  return math_.Exp(math_.Add(score, -max), key, value);
+}
+
+float EmulatedKernel::Rescale(float from, float to) {
+  if (from == to) return 1;
+  const float gap = math_.Add(from, -to);
+  return e_.scaling == Scaling::folded ? math_.Exp2(math_.Mul(gap, folded())) : math_.Exp(gap);
+}
+
+// Keys of each softmax: strided lanes, or contiguous ranges of whole tiles.
+std::vector<std::vector<int>> EmulatedKernel::Ranges(int n) const {
+  const int parts = std::max(e_.lanes, e_.splits);
+  std::vector<std::vector<int>> ranges(static_cast<size_t>(parts));
+  const int tile = e_.tile > 0 ? e_.tile : std::max(1, n);
+  const int tiles = (n + tile - 1) / tile;
+  for (int j = 0; j < n; ++j) {
+    const int part = e_.lanes > 1 ? j % parts : j / tile * parts / tiles;
+    ranges[static_cast<size_t>(part)].push_back(j);
+  }
+  if (e_.reverse) {
+    for (std::vector<int>& keys : ranges) std::reverse(keys.begin(), keys.end());
+  }
+  return ranges;
+}
+
+PartialSoftmax EmulatedKernel::Walk(int i, const std::vector<int>& keys) {
+  PartialSoftmax state;
+  state.max = -kInfinity;
+  state.acc.assign(static_cast<size_t>(dim_), 0.0f);
+  const size_t tile = e_.tile > 0 ? static_cast<size_t>(e_.tile) : std::max<size_t>(1, keys.size());
+  for (size_t first = 0; first < keys.size(); first += tile) {
+    const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto end = begin + static_cast<std::ptrdiff_t>(std::min(tile, keys.size() - first));
+    AddTile(state, i, {begin, end});
+  }
+  return state;
+}
+
+void EmulatedKernel::AddTile(PartialSoftmax& state, int i, const std::vector<int>& keys) {
+  const std::vector<float> scores = ScoresOf(i, keys);
+  const float max = std::max(state.max, *std::max_element(scores.begin(), scores.end()));
+  if (std::isinf(state.max)) {
+    state.max = max;
+  } else {
+    const float bits = e_.scaling == Scaling::folded ? math_.Mul(max - state.max, folded())
+                                                     : math_.Mul(max - state.max, kLog2E);
+    if (bits > static_cast<float>(e_.lag)) {
+      Shift(state, Rescale(state.max, max));
+      state.max = max;
+    }
+  }
+  const size_t n = keys.size();
+  std::vector<float> p(n), rounded(n), column(n);
+  for (size_t at = 0; at < n; ++at) p[at] = Weight(scores[at], state.max, keys[at]);
+  const int size = static_cast<int>(n);
+  if (e_.normalise_p) {
+    const float sum = math_.Total(0, p.data(), size);
+    for (size_t at = 0; at < n; ++at) rounded[at] = math_.RoundP(math_.Flush(p[at] / sum));
+    state.sum = sum;
+  } else {
+    for (size_t at = 0; at < n; ++at) rounded[at] = math_.RoundP(p[at]);
+    state.sum = math_.Total(state.sum, (e_.sum_rounded ? rounded : p).data(), size);
+  }
+  for (float& x : rounded) x = math_.RoundOperand(x);
+  for (int c = 0; c < dim_; ++c) {
+    for (size_t at = 0; at < n; ++at) column[at] = pv_v_.row(keys[at])[c];
+    float& acc = state.acc[static_cast<size_t>(c)];
+    acc = math_.Accumulate(acc, rounded.data(), column.data(), size);
+  }
+}
+
+void EmulatedKernel::Shift(PartialSoftmax& state, float factor) const {
+  state.sum = math_.Mul(state.sum, factor);
+  for (float& x : state.acc) x = math_.Mul(x, factor);
+}
+
+void EmulatedKernel::MergeByMax(PartialSoftmax& all, PartialSoftmax other) {
+  if (other.sum == 0) return;
+  if (all.sum == 0) {
+    all = std::move(other);
+    return;
+  }
+  const float max = std::max(all.max, other.max);
+  Shift(all, Rescale(all.max, max));
+  Shift(other, Rescale(other.max, max));
+  all.max = max;
+  all.sum = math_.Add(all.sum, other.sum);
+  for (size_t c = 0; c < all.acc.size(); ++c) all.acc[c] = math_.Add(all.acc[c], other.acc[c]);
+}
+
+float EmulatedKernel::LseOf(const PartialSoftmax& state) {
+  return state.sum > 0 ? math_.Add(natural(state.max), math_.Log(state.sum)) : -kInfinity;
+}
+
+EmulatedRow EmulatedKernel::Store(const PartialSoftmax& state) {
+  EmulatedRow row;
+  const float inverse = state.sum > 0 ? 1.0f / state.sum : 0.0f;
+  for (float x : state.acc) {
+    const float out = e_.normalise_p ? x : math_.Mul(x, inverse);
+    row.out.push_back(Encode(head_.dtype, out));
+  }
+  row.lse = Encode(Dtype::f32, LseOf(state));
+  return row;
+}
+
+// As FlashAttention-2 combines splits: each has stored a normalised O and an LSE in fp32, and
+// weighs exp(LSE of the split - LSE of all), with no division at the end.
+EmulatedRow EmulatedKernel::CombineByLse(const std::vector<PartialSoftmax>& parts) {
+  std::vector<float> lse, weights;
+  float max = -kInfinity;
+  for (const PartialSoftmax& part : parts) max = std::max(max, lse.emplace_back(LseOf(part)));
+  if (std::isinf(max)) return Store(parts[0]);
+  for (float x : lse) {
+    weights.push_back(std::isinf(x) ? 0.0f : math_.Exp(math_.Add(x, -max)));
+  }
+  const int size = static_cast<int>(parts.size());
+  const float total = math_.Add(math_.Log(math_.Total(0, weights.data(), size)), max);
+  PartialSoftmax all;
+  all.acc.assign(static_cast<size_t>(dim_), 0.0f);
+  for (size_t part = 0; part < parts.size(); ++part) {
+    if (std::isinf(lse[part])) continue;
+    const float weight = math_.Exp(math_.Add(lse[part], -total));
+    const float inverse = 1.0f / parts[part].sum;
+    for (size_t c = 0; c < all.acc.size(); ++c) {
+      const float o = math_.Mul(parts[part].acc[c], inverse);
+      all.acc[c] = math_.Add(all.acc[c], math_.Mul(weight, o));
+    }
+  }
+  EmulatedRow row;
+  for (float x : all.acc) row.out.push_back(Encode(head_.dtype, x));
+  row.lse = Encode(Dtype::f32, total);
+  return row;
+}
+
+EmulatedRow EmulatedKernel::Forward(int i) {
+  std::vector<PartialSoftmax> parts;
+  for (const std::vector<int>& keys : Ranges(head_.visible[static_cast<size_t>(i)])) {
+    parts.push_back(Walk(i, keys));
+  }
+  if (e_.combine == Combine::by_lse) return CombineByLse(parts);
+  PartialSoftmax all = std::move(parts[0]);
+  for (size_t part = 1; part < parts.size(); ++part) MergeByMax(all, std::move(parts[part]));
+  return Store(all);
+}
+
+}  // namespace padproof::reference
