@@ -63,13 +63,24 @@ double Units(const NumericsProfile& profile, double products) {
 
 Dot DotOf(const double* x, const double* y, int size) {
   Dot dot;
+  double lowest = 0, highest = 0, block = 0, largest_block = 0;
   for (int t = 0; t < size; ++t) {
     const double product = x[t] * y[t], magnitude = std::fabs(product);
+    if (t % kBlock == 0) {
+      lowest = std::min(lowest, dot.value);
+      highest = std::max(highest, dot.value);
+      block = 0;
+    }
+    block += magnitude;
+    largest_block = std::max(largest_block, block);
     dot.value += product;
     dot.magnitude += magnitude;
     dot.flushed += 2 * kFlush;
     if (std::fabs(x[t]) < kFlush || std::fabs(y[t]) < kFlush) dot.flushed += magnitude;
   }
+  lowest = std::min(lowest, dot.value);
+  highest = std::max(highest, dot.value);
+  dot.partial = std::min(dot.magnitude, highest - lowest + largest_block);
   return dot;
 }
 
@@ -81,28 +92,33 @@ Scores ScoresOf(const Head& head, const NumericsProfile& profile, int i) {
   scores.s.resize(n);
   scores.magnitude.resize(n);
   scores.error.resize(n);
+  scores.in_order.resize(n);
   scores.p.resize(n);
   if (n == 0) return scores;
   const DtypeFacts facts = FactsOf(head.dtype);
-  const double relative =
-      Gamma(Units(profile, dim) + 2) + profile.qk_scale_rounding + profile.operand_rounding;
+  const double operands = profile.qk_scale_rounding + profile.operand_rounding;
+  const double any_order = Gamma(Units(profile, dim) + 2), in_order = Gamma(Units(profile, dim));
   const double* q = head.q.data() + static_cast<size_t>(i) * static_cast<size_t>(dim);
   for (size_t j = 0; j < n; ++j) {
     const double* k = head.k.data() + j * static_cast<size_t>(dim);
     const Dot dot = DotOf(q, k, dim);
     scores.s[j] = head.scale * dot.value;
     scores.magnitude[j] = head.scale * dot.magnitude;
-    scores.error[j] = relative * scores.magnitude[j] + head.scale * dot.flushed + kFlush;
-    if (StoresPrescaled(profile,
-                        head.dtype)) {  // pre-scaled operands may become subnormal in storage
+    double& error = scores.error[j];
+    error = operands * scores.magnitude[j] + head.scale * dot.flushed + kFlush;
+    if (StoresPrescaled(profile, head.dtype)) {  // operands may become subnormal in storage
       for (int t = 0; t < dim; ++t) {
-        scores.error[j] += facts.eta * (std::fabs(q[t]) + std::fabs(k[t]) + facts.eta);
+        error += facts.eta * (std::fabs(q[t]) + std::fabs(k[t]) + facts.eta);
       }
     }
+    const double stored = 1 + profile.score_rounding;
+    error *= stored;
     if (profile.score_rounding > 0) {
-      scores.error[j] += profile.score_rounding * (std::fabs(scores.s[j]) + scores.error[j]);
-      scores.error[j] += facts.eta;
+      error += profile.score_rounding * std::fabs(scores.s[j]) + facts.eta;
     }
+    scores.in_order[j] =
+        error + stored * (in_order * head.scale * dot.partial + 3 * kUnit * scores.magnitude[j]);
+    error += stored * any_order * scores.magnitude[j];
   }
   scores.max = *std::max_element(scores.s.begin(), scores.s.end());
   for (double s : scores.s) scores.sum += std::exp(s - scores.max);

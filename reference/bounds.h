@@ -31,10 +31,14 @@ double LagOf(const NumericsProfile& profile);
 /// Relative error of a term P V, dS K or P dO through the rounding of its factors.
 double PairRounding(const NumericsProfile& profile);
 
+/// Products that matrix units and vectorised loops may add in any order among each other.
+inline constexpr int kBlock = 16;
+
 /// A dot product in fp64 with what bounds its fp32 counterparts.
 struct Dot {
   double value = 0;
   double magnitude = 0;  // sum of |x y|
+  double partial = 0;    // at least |any partial sum|, if blocks of kBlock products come in order
   double flushed = 0;  // part of `magnitude` whose factors are subnormal in fp32, plus two f a term
 };
 Dot DotOf(const double* x, const double* y, int size);
@@ -45,6 +49,7 @@ struct Scores {
   std::vector<double> s;          // scale * q.k
   std::vector<double> magnitude;  // A_j = scale * sum_t |q_t k_t|
   std::vector<double> error;      // of the stored score: dot product, scaling, narrower storage
+  std::vector<double> in_order;   // the same for kernels that add blocks of kBlock in order
   double max = 0;                 // m
   double sum = 0;                 // l = sum_j exp(s_j - m)
   double lse = 0;                 // m + ln l

@@ -101,11 +101,16 @@ PartialSoftmax EmulatedKernel::Walk(int i, const std::vector<int>& keys) {
   PartialSoftmax state;
   state.max = -kInfinity;
   state.acc.assign(static_cast<size_t>(dim_), 0.0f);
-  const size_t tile = e_.tile > 0 ? static_cast<size_t>(e_.tile) : std::max<size_t>(1, keys.size());
-  for (size_t first = 0; first < keys.size(); first += tile) {
-    const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(first);
-    const auto end = begin + static_cast<std::ptrdiff_t>(std::min(tile, keys.size() - first));
-    AddTile(state, i, {begin, end});
+  // Tiles are of the tensor, in whatever order; those of a strided lane are of its own keys.
+  const int tile = e_.tile > 0 ? e_.tile : std::max(1, head_.len_k);
+  const auto tile_of = [&](size_t at) {
+    return (e_.lanes > 1 ? static_cast<int>(at) : keys[at]) / tile;
+  };
+  for (size_t first = 0, last = 0; first < keys.size(); first = last) {
+    while (last < keys.size() && tile_of(last) == tile_of(first)) ++last;
+    AddTile(state, i,
+            {keys.begin() + static_cast<std::ptrdiff_t>(first),
+             keys.begin() + static_cast<std::ptrdiff_t>(last)});
   }
   return state;
 }
