@@ -37,6 +37,9 @@ int ReplayOne(const Replayable& item, Worker& worker, double deadline) {
     case Outcome::out_of_domain:
       fmt::print("out of domain  {}   ({})\n", line, verdict->reason);
       return kExitHolds;
+    case Outcome::unexplained:
+      fmt::print("unexplained  {}   ({})\n", line, verdict->reason);
+      return kExitHolds;
     case Outcome::fails:
       break;
   }

@@ -116,7 +116,10 @@ Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
     }
     const auto classes = Classify(c, kernel.traits.tile_k);
     for (size_t k = 0; k < classes.size(); ++k) cell.classes[k] += classes[k];
-    if (verdict->outcome == Outcome::holds) {
+    if (verdict->outcome == Outcome::unexplained && cell.unexplained++ == 0) {
+      cell.first_unexplained = verdict->reason + ": " + Print(Entry{law.name, kernel.id, c});
+    }
+    if (verdict->outcome == Outcome::holds || verdict->outcome == Outcome::unexplained) {
       ++cell.held;
       continue;
     }

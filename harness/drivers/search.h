@@ -47,6 +47,8 @@ struct Cell {
   int cases = 0;             // judged
   int held = 0;
   int out_of_domain = 0;
+  int unexplained = 0;                            // of those that held
+  std::string first_unexplained;                  // why, and the case
   std::map<std::string, int> skipped;             // reason -> cases
   std::array<int, kClassNames.size()> classes{};  // of the cases that held or failed
   std::optional<Finding> finding;

@@ -6,7 +6,9 @@
 
 namespace padproof {
 
-enum class Outcome { holds, fails, not_applicable, out_of_domain };
+/// `unexplained`: within every proven bound, yet none of the usual ways to compute it gives such
+/// bits. Something to look at, not a failure.
+enum class Outcome { holds, fails, not_applicable, out_of_domain, unexplained };
 
 /// Kinds of failure. Shrinking keeps law, kernel, kind and region.
 namespace kind {
@@ -37,7 +39,7 @@ struct Failure {
 
 struct Verdict {
   Outcome outcome = Outcome::holds;
-  std::string reason;  // of not_applicable and out_of_domain
+  std::string reason;  // of not_applicable, out_of_domain and unexplained
   Failure failure;     // of fails
 
   static Verdict Holds() { return {}; }
@@ -45,6 +47,7 @@ struct Verdict {
   static Verdict NotApplicable(std::string why) {
     return {Outcome::not_applicable, std::move(why), {}};
   }
+  static Verdict Unexplained(std::string why) { return {Outcome::unexplained, std::move(why), {}}; }
   static Verdict OutOfDomain(std::string inequality) {
     return {Outcome::out_of_domain, std::move(inequality), {}};
   }

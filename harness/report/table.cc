@@ -43,6 +43,9 @@ std::string Details(const Cell& cell) {
   std::string text;
   if (!cell.error.empty()) text += fmt::format("    {}\n", cell.error);
   if (cell.out_of_domain > 0) text += fmt::format("    {} out of domain\n", cell.out_of_domain);
+  if (cell.unexplained > 0) {
+    text += fmt::format("    {} unexplained, first {}\n", cell.unexplained, cell.first_unexplained);
+  }
   for (const auto& [reason, count] : cell.skipped) {
     text += fmt::format("    {} skipped: {}\n", count, reason);
   }
@@ -73,7 +76,8 @@ std::string Table(const RunResult& result, const std::vector<KernelInfo>& kernel
         fmt::format("[{}] {}   {}\n", k + 1, kernels[k].id, Dim(ClassShares(result, &kernels[k])));
   }
   for (const Cell& cell : result.cells) {
-    if (verbose || cell.vacuous() || !cell.error.empty()) text += Details(cell);
+    const bool notable = cell.vacuous() || !cell.error.empty() || cell.unexplained > 0;
+    if (verbose || notable) text += Details(cell);
   }
   return text;
 }
@@ -108,6 +112,8 @@ std::string TableJson(const RunResult& result) {
            {"cases", cell.cases},
            {"held", cell.held},
            {"out_of_domain", cell.out_of_domain},
+           {"unexplained", cell.unexplained},
+           {"first_unexplained", cell.first_unexplained},
            {"skipped", cell.skipped},
            {"seconds", cell.seconds},
            {"error", cell.error},
