@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   padproof::AddMinimize(app, exit_code);
   padproof::AddMutants(app, exit_code);
   padproof::AddList(app, exit_code);
+  padproof::AddBench(app, exit_code);
   padproof::AddDoctor(app, exit_code);
   padproof::AddWorker(app, exit_code);
   try {

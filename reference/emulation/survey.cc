@@ -133,12 +133,15 @@ void Survey::Add(const Survey& other) {
   }
 }
 
-void InParallel(int64_t count, int jobs, const std::function<void(int64_t index, int job)>& work) {
+void InParallel(int64_t count, int jobs, const std::function<bool(int64_t index, int job)>& work) {
   std::atomic<int64_t> next = 0;
   std::vector<std::thread> threads;
   for (int job = 0; job < jobs; ++job) {
     threads.emplace_back([&, job] {
-      for (int64_t index = next++; index < count; index = next++) work(index, job);
+      while (true) {
+        const int64_t index = next++;
+        if (index >= count || !work(index, job)) return;
+      }
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -150,6 +153,7 @@ Survey SurveyOf(uint64_t seed, int64_t runs, bool backward, int jobs) {
     for (const Attack& run : RunsOfHead(seed, index, backward)) {
       parts[static_cast<size_t>(job)].Add(run, Judge(run));
     }
+    return true;
   });
   Survey all;
   for (const Survey& part : parts) all.Add(part);

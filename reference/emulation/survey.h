@@ -47,7 +47,8 @@ struct Survey {
 /// At least `runs` runs, over `jobs` threads.
 Survey SurveyOf(uint64_t seed, int64_t runs, bool backward, int jobs);
 
-/// Calls `work(index)` for 0 <= index < count from `jobs` threads.
-void InParallel(int64_t count, int jobs, const std::function<void(int64_t index, int job)>& work);
+/// Calls `work` for 0 <= index < count from `jobs` threads, until it returns false to one of them
+/// each.
+void InParallel(int64_t count, int jobs, const std::function<bool(int64_t index, int job)>& work);
 
 }  // namespace padproof::reference
