@@ -68,6 +68,39 @@ TEST(Adversary, FindsOutTf32JudgedAsFp32) {
   EXPECT_GT(RatioUnder(Tf32(), "tf32_truncated", Dtype::f32), 1);
 }
 
+TEST(Adversary, FindsOutTensorCoresJudgedAsSimt) {
+  const Emulation& e = FindEmulatedKernel("flash_32_v100")->emulation;
+  NumericsProfile v100 = ProfileOf(e, Dtype::f16), simt = v100;
+  simt.tensor_block = 0;
+  Ratios declared, lied;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const Head head = HeadOf(Family::coherent_accumulation, {1, 3, 128, Dtype::f16}, seed);
+    JudgeForward(e, v100, head, 1, declared);
+    JudgeForward(e, simt, head, 1, lied);
+  }
+  EXPECT_LE(declared.largest(), 1);
+  EXPECT_GT(lied.largest(), 1);
+}
+
+// Each of these has refuted a bound that was believed.
+TEST(Adversary, OldRefutationsHoldNow) {
+  for (const char* line : {"flash_64_h100_split constant_v f16 forward 2 226 32 3525233363",
+                           "online_16_ftz subnormal bf16 backward 4 65 16 602534966",
+                           "scaled_q16 tiny_logits f16 backward 4 31 8 3320534442"}) {
+    Attack attack;
+    ASSERT_TRUE(Parse(line, attack));
+    const Ratios ratios = Judge(attack);
+    EXPECT_LE(ratios.largest(), 1) << line;
+    EXPECT_GT(ratios.largest(), 0.1) << line;
+  }
+  const NamedKernel& ftz = *FindEmulatedKernel("online_16_ftz");
+  for (uint64_t seed : {251, 642}) {  // subnormal K, huge dS
+    const Dtype dtype = seed == 251 ? Dtype::bf16 : Dtype::f32;
+    const ClimbStart start{Target::stored_dq, dtype, seed};
+    EXPECT_LE(ClimbWith(ftz, ProfileOf(ftz.emulation, dtype), start, 100).best, 1);
+  }
+}
+
 TEST(Adversary, FindsOutEveryFieldThatIsDropped) {
   struct Lie {
     const char* kernel;

@@ -115,6 +115,7 @@ class Filler {
   void FillValues(Family family);
   void FillSubnormal();
   void FillCoherentP();
+  void FillCoherentSums();
 
   Random random_;
   HeadShape shape_;
@@ -142,6 +143,23 @@ void Filler::FillCoherentP() {
   SetLogits([&](int j) { return (j == peak ? 0.0 : std::log(weight)) + drift; });
   const bool coherent = random_.Chance(50);
   FillV([&](int, int) { return coherent ? 1 + Uniform() : Gauss(); });
+}
+
+// Equal addends; or one product and many just below the last bit that a tensor core keeps beside
+// it.
+void Filler::FillCoherentSums() {
+  const double value = 1 + Uniform(), part = 1 + Uniform();
+  const bool cut_off = random_.Chance(50);
+  const double big = random_.OneOf({1, 2, 4, 8}), below = std::ldexp(0.99, -random_.Between(0, 2));
+  for (size_t at = 0; at < head_.q.size(); ++at) {
+    const bool first = at % static_cast<size_t>(shape_.dim) == 0;
+    head_.q[at] = cut_off ? (first ? big : 0x1p-11) : part;
+  }
+  for (size_t at = 0; at < head_.k.size(); ++at) {
+    const bool first = at % static_cast<size_t>(shape_.dim) == 0;
+    head_.k[at] = cut_off ? (first ? big : big * big * 0x1p-12 * below) : part / 3;
+  }
+  FillV([&](int, int) { return value; });
 }
 
 void Filler::FillLogits(Family family) {
@@ -221,13 +239,8 @@ void Filler::FillValues(Family family) {
       if (random_.Chance(50)) NearTies(random_.OneOf({1.0, 30.0, 1e4}));
       return FillV([&](int, int) { return value; });
     }
-    case Family::coherent_accumulation: {
-      const double value = 1 + Uniform();
-      const double part = 1 + Uniform();
-      for (double& x : head_.q) x = part;
-      for (double& x : head_.k) x = part / 3;
-      return FillV([&](int, int) { return value; });
-    }
+    case Family::coherent_accumulation:
+      return FillCoherentSums();
     default:
       return;
   }
