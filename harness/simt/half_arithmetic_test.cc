@@ -1,6 +1,6 @@
 // 16-bit arithmetic of the SIMT layer against exact integers: sums, products and fused operations
 // of every magnitude that 128 bits of fixed point hold, quotients by cross-multiplication, and the
-// cases in which rounding twice would show. Comparisons, minimum and maximum by definition.
+// cases in which rounding twice would show. All patterns are in half_exhaustive_test.cc.
 
 #include <gtest/gtest.h>
 
@@ -11,20 +11,10 @@
 #include <vector>
 
 #include "harness/base/random.h"
-#include "harness/simt/half_reference.h"
-#include "harness/simt/simt.h"
+#include "harness/simt/half_test_util.h"
 
 namespace padproof {
 namespace {
-
-template <class T>
-T Pattern(int bits) {
-  return std::bit_cast<T>(static_cast<uint16_t>(bits));
-}
-template <class T>
-int BitsOf(T value) {
-  return std::bit_cast<uint16_t>(value);
-}
 
 /// Numbers in units of 2^-kUnit, for patterns whose exponent allows it: all of half; of bfloat16
 /// those from 2^-15 to 2^20 and zero.
@@ -86,8 +76,7 @@ class HalfArithmetic : public testing::Test {
     return pattern | (random.Chance(50) ? 0x8000 : 0);
   }
 };
-using Types = testing::Types<__half, __nv_bfloat16>;
-TYPED_TEST_SUITE(HalfArithmetic, Types);
+TYPED_TEST_SUITE(HalfArithmetic, SixteenBitTypes);
 
 int ZeroOfSum(int a, int b) { return (a & 0x8000) != 0 && (b & 0x8000) != 0 ? 0x8000 : 0; }
 
@@ -253,41 +242,6 @@ TYPED_TEST(HalfArithmetic, EveryNanResultIsTheDevices) {
   EXPECT_EQ(BitsOf(T(1.0f) / T(0.0f)), BitsOf(infinity));
   EXPECT_EQ(BitsOf(T(-1.0f) / T(0.0f)), BitsOf(infinity) | 0x8000);
   EXPECT_EQ(BitsOf(__hfma(infinity, T(1.0f), T(-1.0f))), BitsOf(infinity));
-}
-
-TYPED_TEST(HalfArithmetic, ComparisonsByDefinition) {
-  using T = TypeParam;
-  Random random(4);
-  std::vector<int> patterns = SpecialPatterns<T>();
-  for (int n = 0; n < 300; n++) patterns.push_back(static_cast<int>(random.Next() & 0xffff));
-  for (int a : patterns) {
-    for (int b : patterns) {
-      const T x = Pattern<T>(a), y = Pattern<T>(b);
-      const double p = x, q = y;
-      const bool unordered = std::isnan(p) || std::isnan(q);
-      ASSERT_TRUE(__heq(x, y) == (p == q) && (x == y) == (p == q));
-      ASSERT_TRUE(__hneu(x, y) == (p != q) && (x != y) == (p != q));
-      ASSERT_TRUE(__hlt(x, y) == (p < q) && (x < y) == (p < q));
-      ASSERT_TRUE(__hle(x, y) == (p <= q) && (x <= y) == (p <= q));
-      ASSERT_TRUE(__hgt(x, y) == (p > q) && (x > y) == (p > q));
-      ASSERT_TRUE(__hge(x, y) == (p >= q) && (x >= y) == (p >= q));
-      ASSERT_EQ(__hne(x, y), p != q && !unordered);
-      ASSERT_EQ(__hequ(x, y), p == q || unordered);
-      ASSERT_EQ(__hltu(x, y), p < q || unordered);
-      ASSERT_EQ(__hleu(x, y), p <= q || unordered);
-      ASSERT_EQ(__hgtu(x, y), p > q || unordered);
-      ASSERT_EQ(__hgeu(x, y), p >= q || unordered);
-      // +0 is above -0; a number wins against NaN; two NaN give the device's.
-      const bool a_is_less = p < q || (p == 0 && q == 0 && a > b);
-      const int larger = std::isnan(p) ? b : std::isnan(q) || !a_is_less ? a : b;
-      const int smaller = std::isnan(p) ? b : std::isnan(q) || a_is_less ? a : b;
-      const bool both = std::isnan(p) && std::isnan(q);
-      ASSERT_EQ(BitsOf(__hmax(x, y)), both ? 0x7fff : larger) << std::hex << a << " " << b;
-      ASSERT_EQ(BitsOf(__hmin(x, y)), both ? 0x7fff : smaller) << std::hex << a << " " << b;
-      ASSERT_EQ(BitsOf(__hmax_nan(x, y)), unordered ? 0x7fff : larger);
-      ASSERT_EQ(BitsOf(__hmin_nan(x, y)), unordered ? 0x7fff : smaller);
-    }
-  }
 }
 
 TYPED_TEST(HalfArithmetic, SaturationClampsToZeroAndOne) {
