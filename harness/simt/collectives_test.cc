@@ -1,4 +1,5 @@
-// Barriers and warp operations of the SIMT layer against plain loops.
+// Barriers and warp operations of the SIMT layer against plain loops: blocks and whole warps. Those
+// of some lanes are in collectives_masks_test.cc.
 
 #include <gtest/gtest.h>
 
@@ -10,6 +11,7 @@
 
 #include "harness/base/random.h"
 #include "harness/simt/launch_test_util.h"
+#include "harness/simt/shuffle_reference.h"
 #include "harness/simt/simt.h"
 
 namespace padproof {
@@ -51,34 +53,6 @@ TEST(SimtDeviceFunctions, BarriersCountAndVote) {
 
 // ---- warp operations ----------------------------------------------------------------------------
 
-enum class Shuffle { idx, up, down, bfly };
-
-/// PTX ISA, shfl.sync: the lane that `lane` reads from.
-int SourceByPtx(Shuffle kind, int lane, int b, int width) {
-  const int segment_mask = 32 - width;
-  const int clamp = kind == Shuffle::up ? 0 : 31;
-  b &= 31;
-  const int max_lane = (lane & segment_mask) | (clamp & ~segment_mask);
-  const int min_lane = lane & segment_mask;
-  int j = 0;
-  bool valid = false;
-  switch (kind) {
-    case Shuffle::up:
-      j = lane - b, valid = j >= max_lane;
-      break;
-    case Shuffle::down:
-      j = lane + b, valid = j <= max_lane;
-      break;
-    case Shuffle::bfly:
-      j = lane ^ b, valid = j <= max_lane;
-      break;
-    case Shuffle::idx:
-      j = min_lane | (b & ~segment_mask), valid = j <= max_lane;
-      break;
-  }
-  return valid ? j : lane;
-}
-
 template <class T>
 __global__ void ShuffleAll(const T* in, T* out, int b, int width) {
   const int i = threadIdx.x, n = blockDim.x;
@@ -96,7 +70,6 @@ T Numbered(int i) {
 template <class T>
 void ShufflesFollowPtx() {
   constexpr int kThreads = 64;
-  constexpr Shuffle kKinds[] = {Shuffle::idx, Shuffle::up, Shuffle::down, Shuffle::bfly};
   std::vector<T> in(kThreads), out(4 * kThreads);
   for (int i = 0; i < kThreads; i++) in[i] = Numbered<T>(i);
   for (int width : {1, 2, 4, 8, 16, 32}) {
@@ -104,7 +77,7 @@ void ShufflesFollowPtx() {
       EXPECT_LAUNCHES(ShuffleAll<T>, 1, kThreads, 0, nullptr, in.data(), out.data(), b, width);
       for (int k = 0; k < 4; k++) {
         for (int i = 0; i < kThreads; i++) {
-          const int source = i / 32 * 32 + SourceByPtx(kKinds[k], i % 32, b, width);
+          const int source = i / 32 * 32 + SourceByPtx(kShuffles[k], i % 32, b, width);
           const T& got = out[k * kThreads + i];
           ASSERT_EQ(std::memcmp(&got, &in[source], sizeof(T)), 0)
               << "kind " << k << " lane " << i << " b " << b << " width " << width;
@@ -123,6 +96,8 @@ TEST(SimtDeviceFunctions, ShufflesFollowPtxForEveryType) {
   ShufflesFollowPtx<double>();
   ShufflesFollowPtx<__half>();
   ShufflesFollowPtx<__nv_bfloat16>();
+  ShufflesFollowPtx<signed char>();  // as int, as by nvcc's overloads
+  ShufflesFollowPtx<unsigned short>();
 }
 
 __global__ void HalvesOfAWarp(unsigned* out) {
@@ -206,54 +181,7 @@ TEST(SimtDeviceFunctions, Votes) {
   }
 }
 
-// ---- match, reduce, activemask ------------------------------------------------------------------
-
-__global__ void MatchAndReduce(const int* values, unsigned mask, unsigned* any, unsigned* all,
-                               int* sum, int* least, unsigned* bits) {
-  const int i = threadIdx.x;
-  if ((mask >> i & 1) == 0) return;
-  int equal = 0;
-  any[i] = __match_any_sync(mask, values[i]);
-  all[i] = __match_all_sync(mask, values[i], &equal);
-  if ((all[i] != 0) != (equal != 0)) all[i] = 0xdead;
-  sum[i] = __reduce_add_sync(mask, values[i]);
-  least[i] = __reduce_min_sync(mask, values[i]);
-  bits[i] = __reduce_xor_sync(mask, static_cast<unsigned>(values[i]));
-}
-
-TEST(SimtDeviceFunctions, MatchAndReduceOverEveryMaskOfFourLanes) {
-  // The values say which lanes agree: every partition of four lanes appears.
-  for (unsigned code = 0; code < 256; code++) {
-    int values[4];
-    for (int i = 0; i < 4; i++) values[i] = static_cast<int>(code >> 2 * i & 3) - 2;
-    for (unsigned mask = 1; mask < 16; mask++) {
-      unsigned any[4]{}, all[4]{}, bits[4]{};
-      int sum[4]{}, least[4]{};
-      EXPECT_LAUNCHES(MatchAndReduce, dim3(1), dim3(4), 0, nullptr, values, mask, any, all, sum,
-                      least, bits);
-      unsigned expected_bits = 0;
-      int expected_sum = 0, expected_least = 9;
-      for (int i = 0; i < 4; i++) {
-        if ((mask >> i & 1) == 0) continue;
-        expected_sum += values[i];
-        expected_least = std::min(expected_least, values[i]);
-        expected_bits ^= static_cast<unsigned>(values[i]);
-      }
-      for (int i = 0; i < 4; i++) {
-        if ((mask >> i & 1) == 0) continue;
-        unsigned same = 0;
-        for (int j = 0; j < 4; j++) {
-          if ((mask >> j & 1) != 0 && values[j] == values[i]) same |= 1u << j;
-        }
-        ASSERT_EQ(any[i], same);
-        ASSERT_EQ(all[i], same == mask ? mask : 0);
-        ASSERT_EQ(sum[i], expected_sum);
-        ASSERT_EQ(least[i], expected_least);
-        ASSERT_EQ(bits[i], expected_bits);
-      }
-    }
-  }
-}
+// ---- activemask ---------------------------------------------------------------------------------
 
 /// Opportunistic aggregation: the lanes that are together elect one that adds for all.
 __global__ void Aggregate(int* counter, int* ticket, unsigned* masks) {
