@@ -32,7 +32,8 @@ void ExpectLayout(size_t size, size_t alignment) {
     EXPECT_TRUE(v.x == 1 && v.y == 2 && v.z == 3 && v.w == 4);    \
     const auto u = make_##name##3(5, 6, 7);                       \
     EXPECT_TRUE(u.x == 5 && u.y == 6 && u.z == 7);                \
-    EXPECT_EQ(make_##name##2(8, 9).y, 9);                         \
+    const auto w = make_##name##2(8, 9);                          \
+    EXPECT_TRUE(w.x == 8 && w.y == 9);                            \
     EXPECT_EQ(make_##name##1(10).x, 10);                          \
   } while (false)
 
@@ -51,14 +52,26 @@ TEST(SimtTypes, VectorsHaveTheDevicesLayout) {
   EXPECT_LAYOUTS(double, double, 8, 16, 8, 16);
 }
 
+template <class T>
+void ExpectElements(const T& v) {
+  EXPECT_TRUE(v.x == 1 && v.y == 2 && v.z == 3 && v.w == 4);
+}
+
+#define EXPECT_TWO_ALIGNMENTS(name)                 \
+  do {                                              \
+    SCOPED_TRACE(#name);                            \
+    ExpectLayout<name##4_16a>(32, 16);              \
+    ExpectLayout<name##4_32a>(32, 32);              \
+    ExpectElements(make_##name##4_16a(1, 2, 3, 4)); \
+    ExpectElements(make_##name##4_32a(1, 2, 3, 4)); \
+  } while (false)
+
 TEST(SimtTypes, FourOfEightBytesComeInTwoAlignments) {
-  ExpectLayout<double4_16a>(32, 16);
-  ExpectLayout<double4_32a>(32, 32);
-  ExpectLayout<long4_32a>(32, 32);
-  ExpectLayout<ulong4_16a>(32, 16);
-  ExpectLayout<longlong4_32a>(32, 32);
-  ExpectLayout<ulonglong4_16a>(32, 16);
-  EXPECT_EQ(make_double4_32a(1, 2, 3, 4).z, 3);
+  EXPECT_TWO_ALIGNMENTS(long);
+  EXPECT_TWO_ALIGNMENTS(ulong);
+  EXPECT_TWO_ALIGNMENTS(longlong);
+  EXPECT_TWO_ALIGNMENTS(ulonglong);
+  EXPECT_TWO_ALIGNMENTS(double);
 }
 
 TEST(SimtTypes, Dimensions) {

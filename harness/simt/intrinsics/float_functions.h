@@ -9,6 +9,8 @@
 
 #include <math.h>  // NOLINT(modernize-deprecated-headers): CUDA's names are global
 
+#include <numbers>
+
 #include "harness/simt/intrinsics/exact_arithmetic.h"
 
 #pragma GCC visibility push(hidden)
@@ -109,8 +111,11 @@ inline namespace toolkit_names {
 inline float rsqrtf(float x) { return 1.0f / ::sqrtf(x); }
 inline double rsqrt(double x) { return 1.0 / ::sqrt(x); }
 #endif
-inline float rcbrtf(float x) { return 1.0f / ::cbrtf(x); }
-inline double rcbrt(double x) { return 1.0 / ::cbrt(x); }
+// In wider arithmetic, for CUDA states one unit in the last place: cbrt alone may be off by more.
+inline float rcbrtf(float x) { return static_cast<float>(1.0 / ::cbrt(double{x})); }
+inline double rcbrt(double x) {
+  return static_cast<double>(1.0L / ::cbrtl(static_cast<long double>(x)));
+}
 
 #if !PADPROOF_SIMT_LIBC(2, 41)
 /// Exact at multiples of 1/2: what is handed to sin is reduced to [-1/2, 1/2] without error.
@@ -132,9 +137,13 @@ inline void sincospif(float x, float* sine, float* cosine) {
   *cosine = ::cospif(x);
 }
 
-/// The standard normal distribution.
-inline double normcdf(double x) { return 0.5 * ::erfc(-x * M_SQRT1_2); }
-inline float normcdff(float x) { return static_cast<float>(normcdf(double{x})); }
+/// The standard normal distribution, in wider arithmetic: far below zero the result loses x^2 times
+/// what the argument of erfc does, and CUDA states five units in the last place.
+inline double normcdf(double x) {
+  constexpr long double kRootOfHalf = std::numbers::sqrt2_v<long double> / 2;
+  return static_cast<double>(0.5L * ::erfcl(-static_cast<long double>(x) * kRootOfHalf));
+}
+inline float normcdff(float x) { return static_cast<float>(0.5 * ::erfc(-double{x} * M_SQRT1_2)); }
 
 /// exp(x^2) * erfc(x); from 10 on by its asymptotic series, whose first term left out is 3e-9.
 inline float erfcxf(float x) {
