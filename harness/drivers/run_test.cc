@@ -5,7 +5,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX has more than <csignal>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 #include "harness/drivers/worker_main.h"
 
 #include <fcntl.h>
-#include <signal.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX has more than <csignal>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
