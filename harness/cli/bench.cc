@@ -10,6 +10,7 @@ void AddBench(CLI::App& app, int& exit_code) {
   CLI::App* bench = app.add_subcommand("bench", "measures padproof itself");
   bench->require_subcommand(1);
   AddBenchBounds(*bench, exit_code);
+  AddBenchTolerance(*bench, exit_code);
 }
 
 }  // namespace padproof

@@ -10,6 +10,7 @@ class App;
 namespace padproof {
 
 /// Adds one bench to the group `bench`; its callback stores an exit code as commands do.
-void AddBenchBounds(CLI::App& bench, int& exit_code);  // reference/bench/bounds.cc
+void AddBenchBounds(CLI::App& bench, int& exit_code);     // reference/bench/bounds.cc
+void AddBenchTolerance(CLI::App& bench, int& exit_code);  // reference/bench/tolerance.cc
 
 }  // namespace padproof
