@@ -1,5 +1,5 @@
 // Law: every element of dQ, dK and dV at real tokens lies within its bound of the fp64 gradient of
-// sum(dO * O) over the visible pairs (reference/README.md, "Backward").
+// sum(dO * O) over the visible pairs (reference/derivations.md, "Backward").
 //
 // Where the backward reads a stored O and LSE (the row returns LSE, or has no forward), centre and
 // bound take those as given: an error of the forward is the business of the forward's laws, and

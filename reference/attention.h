@@ -4,7 +4,7 @@
 // It reads the stored inputs of a Problem (real tokens only, so that no pad, NaN or not, can reach
 // it) and returns for each element a centre and the largest error that a correct kernel of the
 // given numerics profile can make before its final rounding to storage. Bounds: see
-// reference/README.md.
+// reference/derivations.md.
 
 #pragma once
 

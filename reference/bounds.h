@@ -1,5 +1,5 @@
 // What forward and backward bounds share: the constants of fp32 arithmetic, and one row of scores
-// with the error that a correct kernel can make in each. Derivations: reference/README.md.
+// with the error that a correct kernel can make in each. Derivations: reference/derivations.md.
 
 #pragma once
 

@@ -106,7 +106,7 @@ enum class ZeroSign : int32_t { exact = 0, any = 1 };
 /// so.
 enum class Determinism : int32_t { both = 0, forward_only = 1, none = 2 };
 
-/// Rounding facts that the oracle's bound assumes (reference/README.md). All are relative errors
+/// Rounding facts that the oracle's bound assumes (reference/derivations.md). All are relative errors
 /// except `eta_p`. Defaults are those of a kernel that stays in fp32 between load and store.
 struct NumericsProfile {
   double p_rounding = 0;           // u_p: relative error of P rounded before P*V; 0 = kept in fp32

@@ -86,8 +86,8 @@ bool TwiceEager(const Evidence& e) {
 constexpr Rule kRules[] = {
     {"T0 pads", "two pad contents, bitwise", DiffersWithPads, /*needs_pads=*/true},
     {"T2", "reference/rounding_model.h", Unexplained, false, /*only_16_bit=*/true},
-    {"T1", "reference/README.md", OutsideBound},
-    {"LSE", "reference/README.md", LseOutsideBound},
+    {"T1", "reference/derivations.md", OutsideBound},
+    {"LSE", "reference/derivations.md", LseOutsideBound},
     {"close", "torch.testing.assert_close, defaults", AssertClose},
     {"SDPA", "pytorch test/test_transformers.py, defaults", Sdpa},
     {"FA 2x", "flash-attention tests/test_flash_attn.py", TwiceEager, false, true},
