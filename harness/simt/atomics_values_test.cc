@@ -105,18 +105,19 @@ void CheckSixteenBitSums() {
   Scopes<PairOf<T>> scopes_of_pairs = PADPROOF_SCOPES(atomicAdd);
   int turn = 0;
   ForEveryPattern<T>(
+      "atomicAdd",
       [](int a, int b) -> int { return PatternFor(kFormat<T>, RealOf<T>(a) + RealOf<T>(b)); },
       [&](const Use& low, const Use& high) {
         const int scope = turn++ % 3;
         T word = Pattern<T>(low.a);
         const T value = Pattern<T>(low.b);
-        ASSERT_EQ(BitsOf(scopes.begin()[scope](&word, value, simt::Site::current())), low.a);
-        ASSERT_EQ(BitsOf(word), low.expected);
+        const T was = scopes.begin()[scope](&word, value, simt::Site::current());
         PairOf<T> pair = Pair<T>(low.a, high.a);
-        const PairOf<T> old =
+        const PairOf<T> pair_was =
             scopes_of_pairs.begin()[scope](&pair, Pair<T>(low.b, high.b), simt::Site::current());
-        ASSERT_TRUE(BitsOf(old.x) == low.a && BitsOf(old.y) == high.a);
-        ASSERT_TRUE(BitsOf(pair.x) == low.expected && BitsOf(pair.y) == high.expected);
+        return BitsOf(was) == low.a && BitsOf(word) == low.expected &&
+               BitsOf(pair_was.x) == low.a && BitsOf(pair_was.y) == high.a &&
+               BitsOf(pair.x) == low.expected && BitsOf(pair.y) == high.expected;
       });
 }
 

@@ -11,6 +11,9 @@
 
 #include <compare>
 #include <initializer_list>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "harness/base/random.h"
 #include "harness/simt/half_test_util.h"
@@ -34,20 +37,14 @@ struct Operands {
   PairOf<T> p, q;
 };
 
+/// Whether all forms of an operation on numbers give `low`, all on pairs `low` and `high`.
 template <class T>
-void ExpectForms(int low, int high, std::initializer_list<T> numbers,
-                 std::initializer_list<PairOf<T>> pairs) {
-  int form = 0;
-  for (T number : numbers) {
-    ASSERT_EQ(BitsOf(number), low) << "form " << form;
-    form++;
-  }
-  form = 0;
-  for (const PairOf<T>& pair : pairs) {
-    ASSERT_EQ(BitsOf(pair.x), low) << "form of pairs " << form;
-    ASSERT_EQ(BitsOf(pair.y), high) << "form of pairs " << form;
-    form++;
-  }
+bool Give(int low, int high, std::initializer_list<T> numbers,
+          std::initializer_list<PairOf<T>> pairs) {
+  bool all = true;
+  for (T number : numbers) all &= BitsOf(number) == low;
+  for (const PairOf<T>& pair : pairs) all &= BitsOf(pair.x) == low && BitsOf(pair.y) == high;
+  return all;
 }
 
 // ---- arithmetic ---------------------------------------------------------------------------------
@@ -71,15 +68,15 @@ auto Rounded(Real real) {
 TYPED_TEST(HalfOperations, Sums) {
   using T = TypeParam;
   const auto sum = Rounded<T>([](long double a, long double b) { return a + b; });
-  ForEveryPattern<T>(sum, [](const Use& low, const Use& high) {
+  ForEveryPattern<T>("sum", sum, [](const Use& low, const Use& high) {
     const Operands<T> o(low, high);
     T z = o.x;
     PairOf<T> r = o.p;
     z += o.y, r += o.q;
-    ExpectForms<T>(low.expected, high.expected,
+    return Give<T>(low.expected, high.expected,
                    {__hadd(o.x, o.y), __hadd_rn(o.x, o.y), o.x + o.y, z},
-                   {__hadd2(o.p, o.q), __hadd2_rn(o.p, o.q), o.p + o.q, r});
-    ExpectForms<T>(Saturated<T>(low.expected), Saturated<T>(high.expected), {__hadd_sat(o.x, o.y)},
+                   {__hadd2(o.p, o.q), __hadd2_rn(o.p, o.q), o.p + o.q, r}) &&
+           Give<T>(Saturated<T>(low.expected), Saturated<T>(high.expected), {__hadd_sat(o.x, o.y)},
                    {__hadd2_sat(o.p, o.q)});
   });
 }
@@ -87,15 +84,15 @@ TYPED_TEST(HalfOperations, Sums) {
 TYPED_TEST(HalfOperations, Differences) {
   using T = TypeParam;
   const auto difference = Rounded<T>([](long double a, long double b) { return a - b; });
-  ForEveryPattern<T>(difference, [](const Use& low, const Use& high) {
+  ForEveryPattern<T>("difference", difference, [](const Use& low, const Use& high) {
     const Operands<T> o(low, high);
     T z = o.x;
     PairOf<T> r = o.p;
     z -= o.y, r -= o.q;
-    ExpectForms<T>(low.expected, high.expected,
+    return Give<T>(low.expected, high.expected,
                    {__hsub(o.x, o.y), __hsub_rn(o.x, o.y), o.x - o.y, z},
-                   {__hsub2(o.p, o.q), __hsub2_rn(o.p, o.q), o.p - o.q, r});
-    ExpectForms<T>(Saturated<T>(low.expected), Saturated<T>(high.expected), {__hsub_sat(o.x, o.y)},
+                   {__hsub2(o.p, o.q), __hsub2_rn(o.p, o.q), o.p - o.q, r}) &&
+           Give<T>(Saturated<T>(low.expected), Saturated<T>(high.expected), {__hsub_sat(o.x, o.y)},
                    {__hsub2_sat(o.p, o.q)});
   });
 }
@@ -103,15 +100,15 @@ TYPED_TEST(HalfOperations, Differences) {
 TYPED_TEST(HalfOperations, Products) {
   using T = TypeParam;
   const auto product = Rounded<T>([](long double a, long double b) { return a * b; });
-  ForEveryPattern<T>(product, [](const Use& low, const Use& high) {
+  ForEveryPattern<T>("product", product, [](const Use& low, const Use& high) {
     const Operands<T> o(low, high);
     T z = o.x;
     PairOf<T> r = o.p;
     z *= o.y, r *= o.q;
-    ExpectForms<T>(low.expected, high.expected,
+    return Give<T>(low.expected, high.expected,
                    {__hmul(o.x, o.y), __hmul_rn(o.x, o.y), o.x * o.y, z},
-                   {__hmul2(o.p, o.q), __hmul2_rn(o.p, o.q), o.p * o.q, r});
-    ExpectForms<T>(Saturated<T>(low.expected), Saturated<T>(high.expected), {__hmul_sat(o.x, o.y)},
+                   {__hmul2(o.p, o.q), __hmul2_rn(o.p, o.q), o.p * o.q, r}) &&
+           Give<T>(Saturated<T>(low.expected), Saturated<T>(high.expected), {__hmul_sat(o.x, o.y)},
                    {__hmul2_sat(o.p, o.q)});
   });
 }
@@ -119,12 +116,12 @@ TYPED_TEST(HalfOperations, Products) {
 TYPED_TEST(HalfOperations, Quotients) {
   using T = TypeParam;
   const auto quotient = Rounded<T>([](long double a, long double b) { return a / b; });
-  ForEveryPattern<T>(quotient, [](const Use& low, const Use& high) {
+  ForEveryPattern<T>("quotient", quotient, [](const Use& low, const Use& high) {
     const Operands<T> o(low, high);
     T z = o.x;
     PairOf<T> r = o.p;
     z /= o.y, r /= o.q;
-    ExpectForms<T>(low.expected, high.expected, {__hdiv(o.x, o.y), o.x / o.y, z},
+    return Give<T>(low.expected, high.expected, {__hdiv(o.x, o.y), o.x / o.y, z},
                    {__h2div(o.p, o.q), o.p / o.q, r});
   });
 }
@@ -173,12 +170,12 @@ TYPED_TEST(HalfOperations, FusedOperations) {
       const int a2 = 0xffff - a, low = expected[a], high = others[a2];
       const T x = Pattern<T>(a), y = Pattern<T>(b), z = Pattern<T>(c);
       const PairOf<T> p = Pair<T>(a, a2), q = Pair<T>(b, b2), r = Pair<T>(c, c2);
-      ExpectForms<T>(low, high, {__hfma(x, y, z)}, {__hfma2(p, q, r)});
-      ExpectForms<T>(Saturated<T>(low), Saturated<T>(high), {__hfma_sat(x, y, z)},
-                     {__hfma2_sat(p, q, r)});
-      ExpectForms<T>(Rectified<T>(low), Rectified<T>(high), {__hfma_relu(x, y, z)},
-                     {__hfma2_relu(p, q, r)});
-      if (this->HasFatalFailure()) FAIL() << std::hex << a << " " << b << " " << c;
+      const bool right = Give<T>(low, high, {__hfma(x, y, z)}, {__hfma2(p, q, r)}) &&
+                         Give<T>(Saturated<T>(low), Saturated<T>(high), {__hfma_sat(x, y, z)},
+                                 {__hfma2_sat(p, q, r)}) &&
+                         Give<T>(Rectified<T>(low), Rectified<T>(high), {__hfma_relu(x, y, z)},
+                                 {__hfma2_relu(p, q, r)});
+      if (!right) FAIL() << std::hex << a << " " << b << " " << c << ", or " << a2;
     }
     others = expected, b2 = b, c2 = c;
   }
@@ -209,50 +206,49 @@ TYPED_TEST(HalfOperations, StepsOfOne) {
     const auto plus = [](int pattern, int by) -> int {
       return PatternFor(kFormat<T>, RealOf<T>(pattern) + by);
     };
-    T x = Pattern<T>(a);
-    PairOf<T> p = Pair<T>(a, b);
-    ExpectForms<T>(a, b, {x++, +Pattern<T>(a)}, {p++, +Pair<T>(a, b)});
-    ExpectForms<T>(plus(a, 1), plus(b, 1), {x}, {p});
-    x = Pattern<T>(a), p = Pair<T>(a, b);
-    ExpectForms<T>(a, b, {x--}, {p--});
-    ExpectForms<T>(plus(a, -1), plus(b, -1), {x}, {p});
-    x = Pattern<T>(a), p = Pair<T>(a, b);
-    ExpectForms<T>(plus(a, 1), plus(b, 1), {++x, x}, {++p, p});
-    x = Pattern<T>(a), p = Pair<T>(a, b);
-    ExpectForms<T>(plus(a, -1), plus(b, -1), {--x, x}, {--p, p});
-    if (this->HasFatalFailure()) FAIL() << std::hex << a;
+    const auto start = [&] { return std::pair{Pattern<T>(a), Pair<T>(a, b)}; };
+    auto [x, p] = start();
+    ASSERT_TRUE(Give<T>(a, b, {x++, +Pattern<T>(a)}, {p++, +Pair<T>(a, b)})) << a;
+    ASSERT_TRUE(Give<T>(plus(a, 1), plus(b, 1), {x}, {p})) << a;
+    std::tie(x, p) = start();
+    ASSERT_TRUE(Give<T>(a, b, {x--}, {p--})) << a;
+    ASSERT_TRUE(Give<T>(plus(a, -1), plus(b, -1), {x}, {p})) << a;
+    std::tie(x, p) = start();
+    ASSERT_TRUE(Give<T>(plus(a, 1), plus(b, 1), {++x, x}, {++p, p})) << a;
+    std::tie(x, p) = start();
+    ASSERT_TRUE(Give<T>(plus(a, -1), plus(b, -1), {--x, x}, {--p, p})) << a;
   }
 }
 
 // ---- comparisons, minimum and maximum -----------------------------------------------------------
 
 /// Of numbers; of pairs as 1 or 0, as all bits or none, and as whether both.
-#define PADPROOF_EXPECT_RELATION(name, relation)                                             \
-  ForEveryPattern<T>(                                                                        \
-      [](int pattern_a, int pattern_b) -> int {                                              \
-        const auto a = static_cast<float>(RealOf<T>(pattern_a));                             \
-        const auto b = static_cast<float>(RealOf<T>(pattern_b));                             \
-        const bool unordered [[maybe_unused]] = std::isnan(a) || std::isnan(b);              \
-        return relation;                                                                     \
-      },                                                                                     \
-      [](const Use& low, const Use& high) {                                                  \
-        const Operands<T> o(low, high);                                                      \
-        const bool l = low.expected != 0, h = high.expected != 0;                            \
-        const int one = kFormat<T>.Bias() << kFormat<T>.fraction_bits;                       \
-        ASSERT_EQ(__h##name(o.x, o.y), l) << #name << low;                                   \
-        ASSERT_EQ(BitsOf(__h##name##2(o.p, o.q).x), l ? one : 0) << #name << low;            \
-        ASSERT_EQ(BitsOf(__h##name##2(o.p, o.q).y), h ? one : 0) << #name << high;           \
-        ASSERT_EQ(__h##name##2_mask(o.p, o.q), (l ? 0xffffu : 0u) | (h ? 0xffff0000u : 0u)); \
-        ASSERT_EQ(__hb##name##2(o.p, o.q), l&& h) << #name << low << ", " << high;           \
+#define PADPROOF_EXPECT_RELATION(name, relation)                                  \
+  ForEveryPattern<T>(                                                             \
+      #name,                                                                      \
+      [](int pattern_a, int pattern_b) -> int {                                   \
+        const auto a = static_cast<float>(RealOf<T>(pattern_a));                  \
+        const auto b = static_cast<float>(RealOf<T>(pattern_b));                  \
+        const bool unordered [[maybe_unused]] = std::isnan(a) || std::isnan(b);   \
+        return relation;                                                          \
+      },                                                                          \
+      [](const Use& low, const Use& high) {                                       \
+        const Operands<T> o(low, high);                                           \
+        const bool l = low.expected != 0, h = high.expected != 0;                 \
+        const int one = kFormat<T>.Bias() << kFormat<T>.fraction_bits;            \
+        const unsigned mask = (l ? 0xffffu : 0u) | (h ? 0xffff0000u : 0u);        \
+        return __h##name(o.x, o.y) == l && __hb##name##2(o.p, o.q) == (l && h) && \
+               __h##name##2_mask(o.p, o.q) == mask &&                             \
+               Give<T>(l ? one : 0, h ? one : 0, {}, {__h##name##2(o.p, o.q)});   \
       })
-#define PADPROOF_EXPECT_OPERATOR(sign)                                                   \
-  ForEveryPattern<T>([](int a, int b) -> int { return RealOf<T>(a) sign RealOf<T>(b); }, \
-                     [](const Use& low, const Use& high) {                               \
-                       const Operands<T> o(low, high);                                   \
-                       ASSERT_EQ(o.x sign o.y, low.expected != 0) << #sign << low;       \
-                       ASSERT_EQ(o.p sign o.q, low.expected != 0 && high.expected != 0)  \
-                           << #sign << low;                                              \
-                     })
+#define PADPROOF_EXPECT_OPERATOR(sign)                                           \
+  ForEveryPattern<T>(                                                            \
+      #sign, [](int a, int b) -> int { return RealOf<T>(a) sign RealOf<T>(b); }, \
+      [](const Use& low, const Use& high) {                                      \
+        const Operands<T> o(low, high);                                          \
+        const bool l = low.expected != 0, h = high.expected != 0;                \
+        return (o.x sign o.y) == l && (o.p sign o.q) == (l && h);                \
+      })
 
 TYPED_TEST(HalfOperations, RelationsThatNanFails) {
   using T = TypeParam;
@@ -299,17 +295,18 @@ TYPED_TEST(HalfOperations, MinimumAndMaximum) {
   using T = TypeParam;
   const auto either_nan = [](const Use& use) { return IsNan<T>(use.a) || IsNan<T>(use.b); };
   for (const bool largest : {false, true}) {
-    ForEveryPattern<T>([&](int a, int b) { return Extreme<T>(a, b, largest); },
-                       [&](const Use& low, const Use& high) {
-                         const Operands<T> o(low, high);
-                         ExpectForms<T>(low.expected, high.expected,
-                                        {largest ? __hmax(o.x, o.y) : __hmin(o.x, o.y)},
-                                        {largest ? __hmax2(o.p, o.q) : __hmin2(o.p, o.q)});
-                         ExpectForms<T>(either_nan(low) ? 0x7fff : low.expected,
-                                        either_nan(high) ? 0x7fff : high.expected,
-                                        {largest ? __hmax_nan(o.x, o.y) : __hmin_nan(o.x, o.y)},
-                                        {largest ? __hmax2_nan(o.p, o.q) : __hmin2_nan(o.p, o.q)});
-                       });
+    ForEveryPattern<T>(
+        largest ? "maximum" : "minimum", [&](int a, int b) { return Extreme<T>(a, b, largest); },
+        [&](const Use& low, const Use& high) {
+          const Operands<T> o(low, high);
+          return Give<T>(low.expected, high.expected,
+                         {largest ? __hmax(o.x, o.y) : __hmin(o.x, o.y)},
+                         {largest ? __hmax2(o.p, o.q) : __hmin2(o.p, o.q)}) &&
+                 Give<T>(either_nan(low) ? 0x7fff : low.expected,
+                         either_nan(high) ? 0x7fff : high.expected,
+                         {largest ? __hmax_nan(o.x, o.y) : __hmin_nan(o.x, o.y)},
+                         {largest ? __hmax2_nan(o.p, o.q) : __hmin2_nan(o.p, o.q)});
+        });
   }
 }
 
