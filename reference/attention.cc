@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "reference/bounds.h"
 
@@ -53,21 +54,55 @@ std::vector<double> PivotedOn(const Scores& scores, std::vector<double> errors) 
 
 /// Sums over the visible keys of one column c of V.
 struct Column {
-  double o = 0;          // sum p v
-  double hull = 0;       // max |v - o|
-  double weight = 0;     // sum a |v - o|
-  double spread = 0;     // sum p |v - o|
-  double largest = 0;    // sum p e^D |v|
-  double underflow = 0;  // sum min(eta_p, p e^D / L) |v|
-  double value_max = 0;  // max |v|
+  double o = 0;           // sum p v
+  double hull = 0;        // max |v - o|
+  double weight = 0;      // sum a |v - o|
+  double spread = 0;      // sum p |v - o|
+  double largest = 0;     // sum p e^D |v|
+  double underflow = 0;   // sum min(eta_p, p e^D / L) |v|
+  double value_max = 0;   // max |v|
+  double absolute = 0;    // sum a |v|
+  double range = 0;       // highest - lowest sum of p v over the first keys, however many
+  double two_blocks = 0;  // largest sum of p |v| over two blocks of keys side by side
+};
+
+/// Sums over the first keys, for kernels that add in order.
+class Prefixes {
+ public:
+  explicit Prefixes(int block) : block_(static_cast<size_t>(std::max(1, block))) {}
+  void Add(size_t j, double weighted) {
+    if (j % block_ == 0) before_ = std::exchange(here_, 0.0);
+    here_ += std::fabs(weighted);
+    sum_ += weighted;
+    lowest_ = std::min(lowest_, sum_);
+    highest_ = std::max(highest_, sum_);
+    two_blocks_ = std::max(two_blocks_, before_ + here_);
+  }
+  void Store(double& range, double& two_blocks) const {
+    range = highest_ - lowest_;
+    two_blocks = two_blocks_;
+  }
+
+ private:
+  size_t block_;
+  double sum_ = 0, lowest_ = 0, highest_ = 0, before_ = 0, here_ = 0, two_blocks_ = 0;
 };
 
 std::vector<Column> ColumnsOf(const Head& head, const Scores& scores, const WeightErrors& w,
-                              double eta) {
+                              const NumericsProfile& profile) {
   const size_t dim = static_cast<size_t>(head.dim), n = static_cast<size_t>(scores.n);
+  const double eta = profile.p_underflow;
   std::vector<Column> columns(dim);
+  std::vector<Prefixes> prefixes(profile.in_order_keys > 0 ? dim : 0,
+                                 Prefixes(profile.in_order_keys));
   for (size_t j = 0; j < n; ++j) {
     for (size_t c = 0; c < dim; ++c) columns[c].o += scores.p[j] * head.v[j * dim + c];
+    for (size_t c = 0; c < prefixes.size(); ++c) {
+      prefixes[c].Add(j, scores.p[j] * head.v[j * dim + c]);
+    }
+  }
+  for (size_t c = 0; c < prefixes.size(); ++c) {
+    prefixes[c].Store(columns[c].range, columns[c].two_blocks);
   }
   for (size_t j = 0; j < n; ++j) {
     const double underflow = Cap(w.largest[j] / w.smallest_sum, eta);
@@ -76,6 +111,7 @@ std::vector<Column> ColumnsOf(const Head& head, const Scores& scores, const Weig
       const double v = head.v[j * dim + c], deviation = std::fabs(v - column.o);
       column.hull = std::max(column.hull, deviation);
       column.weight += w.absolute[j] * deviation;
+      column.absolute += w.absolute[j] * std::fabs(v);
       column.spread += scores.p[j] * deviation;
       column.largest += w.largest[j] * std::fabs(v);
       column.underflow += underflow * std::fabs(v);
@@ -98,6 +134,15 @@ double DivisionError(const Scores& scores, const NumericsProfile& profile, doubl
   return Quotient(error);
 }
 
+/// The largest that a sum on its way may be: any part of all, or, in order, what the first keys sum
+/// to and a part of the block in work, with the errors of what is added.
+double PartialOf(const Column& column, const WeightErrors& w, const NumericsProfile& profile,
+                 double sum) {
+  if (profile.in_order_keys <= 0) return sum;
+  const double errors = column.absolute / w.smallest_sum + PairRounding(profile) * sum;
+  return Cap(column.range + column.two_blocks + 2 * errors, sum);
+}
+
 Judged OutputOf(const Column& column, const WeightErrors& w, const NumericsProfile& profile,
                 double n, double rescales, double division) {
   const double o = std::fabs(column.o), u_p = profile.p_rounding, u_pv = PairRounding(profile);
@@ -108,7 +153,8 @@ Judged OutputOf(const Column& column, const WeightErrors& w, const NumericsProfi
     rounded = std::max(sum, std::min(1.01 * column.spread + weights, sum + o));
   }
   double bound = weights + u_p * rounded + (u_pv - u_p) * sum;
-  bound += Gamma(Units(profile, n) + rescales) * (1 + u_pv) * sum;
+  bound += Gamma(Units(profile, n) + rescales) * (1 + u_pv) * PartialOf(column, w, profile, sum);
+  if (profile.in_order_keys > 0) bound += kUnit * sum;
   bound += Cap(column.underflow, n * profile.p_underflow * column.value_max);
   bound += (2 * n + 2 * rescales + 4) * kFlush;
   bound += (o + bound) * division;
@@ -184,7 +230,7 @@ ForwardRow Forward(const Head& head, const NumericsProfile& profile, int i) {
   const double n = scores.n;
   const double division = DivisionError(scores, profile, most_rescales);
   double value_max = 0;
-  const std::vector<Column> columns = ColumnsOf(head, scores, w, profile.p_underflow);
+  const std::vector<Column> columns = ColumnsOf(head, scores, w, profile);
   for (size_t c = 0; c < columns.size(); ++c) {
     row.out[c] = OutputOf(columns[c], w, profile, n, most_rescales, division);
     value_max = std::max(value_max, columns[c].value_max);

@@ -118,7 +118,8 @@ Scores ScoresOf(const Head& head, const NumericsProfile& profile, int i) {
     }
     scores.in_order[j] =
         error + stored * (in_order * head.scale * dot.partial + 3 * kUnit * scores.magnitude[j]);
-    error += stored * any_order * scores.magnitude[j];
+    error = profile.in_order_keys > 0 ? scores.in_order[j]
+                                      : error + stored * any_order * scores.magnitude[j];
   }
   scores.max = *std::max_element(scores.s.begin(), scores.s.end());
   for (double s : scores.s) scores.sum += std::exp(s - scores.max);

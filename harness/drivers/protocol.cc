@@ -37,7 +37,8 @@ json ToJsonValue(const KernelTraits& t) {
           {"tensor_block", n.tensor_block},
           {"tensor_extra_bits", n.tensor_extra_bits},
           {"operand_rounding", n.operand_rounding},
-          {"max_lag", n.max_lag}};
+          {"max_lag", n.max_lag},
+          {"in_order_keys", n.in_order_keys}};
 }
 
 KernelTraits TraitsFrom(const json& j) {
@@ -72,6 +73,7 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("tensor_extra_bits").get_to(n.tensor_extra_bits);
   j.at("operand_rounding").get_to(n.operand_rounding);
   j.at("max_lag").get_to(n.max_lag);
+  j.at("in_order_keys").get_to(n.in_order_keys);
   return t;
 }
 

@@ -106,8 +106,8 @@ enum class ZeroSign : int32_t { exact = 0, any = 1 };
 /// so.
 enum class Determinism : int32_t { both = 0, forward_only = 1, none = 2 };
 
-/// Rounding facts that the oracle's bound assumes (reference/derivations.md). All are relative errors
-/// except `eta_p`. Defaults are those of a kernel that stays in fp32 between load and store.
+/// Rounding facts that the oracle's bound assumes (reference/derivations.md). All are relative
+/// errors except `eta_p`. Defaults are those of a kernel that stays in fp32 between load and store.
 struct NumericsProfile {
   double p_rounding = 0;           // u_p: relative error of P rounded before P*V; 0 = kept in fp32
   double p_underflow = 0;          // eta_p: half the smallest subnormal of the type P is rounded to
@@ -125,6 +125,10 @@ struct NumericsProfile {
   int32_t tensor_extra_bits = 0;
   double operand_rounding = 0;  // of a product whose factors are both cut to TF32 on their way in
   double max_lag = 0;           // the running maximum may lag by this many powers of two (FA4: 8)
+  // Sums run over the keys in order, up or down, but for blocks of at most so many keys, and over
+  // the products of a score but for blocks of 16, as in every loop over matrix instructions and in
+  // pairwise trees; not so where lanes stride. 0: in any order.
+  int32_t in_order_keys = 0;
 };
 
 struct Promises {

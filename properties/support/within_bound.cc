@@ -25,6 +25,9 @@ std::string Describe(const NumericsProfile& profile) {
   }
   if (profile.max_lag > 0) text += ", maximum lagging by 2^" + Number(profile.max_lag);
   text += ", tiles of " + std::to_string(profile.tile_keys) + " keys or more";
+  if (profile.in_order_keys > 0) {
+    text += ", sums in order but for blocks of " + std::to_string(profile.in_order_keys) + " keys";
+  }
   if (profile.split != 0) text += ", split keys";
   return text;
 }

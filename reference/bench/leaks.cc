@@ -44,7 +44,7 @@ Evidence RunsOf(const Emulation& e, const Head& head, uint64_t noise,
                 const std::function<Head(const Head&)>& run,
                 const std::function<Head(const Head&)>& other) {
   static const Emulation* eager = &FindEmulatedKernel("eager16")->emulation;
-  Evidence evidence{.head = head, .profile = ProfileOf(e, head.dtype)};
+  Evidence evidence{.head = head, .profile = ProfileInOrder(e, head.dtype)};
   std::vector<uint32_t> by_eager;
   for (int i = 0; i < head.len_q; ++i) {
     const Head row = RowOf(head, i);

@@ -92,7 +92,10 @@ void Tweak(Head& head, Random& random) {
 Climb ClimbFrom(const ClimbStart& start, int steps) {
   Random random(HashOf({start.seed, static_cast<uint64_t>(start.target)}));
   const NamedKernel& kernel = DrawKernel(random, start);
-  return ClimbWith(kernel, ProfileOf(kernel.emulation, start.dtype), start, steps);
+  const Emulation& e = kernel.emulation;
+  const NumericsProfile profile =
+      start.seed % 2 == 0 ? ProfileOf(e, start.dtype) : ProfileInOrder(e, start.dtype);
+  return ClimbWith(kernel, profile, start, steps);
 }
 
 Climb ClimbWith(const NamedKernel& kernel, const NumericsProfile& profile, const ClimbStart& start,

@@ -331,4 +331,11 @@ NumericsProfile ProfileOf(const Emulation& e, Dtype dtype) {
   return profile;
 }
 
+NumericsProfile ProfileInOrder(const Emulation& e, Dtype dtype) {
+  NumericsProfile profile = ProfileOf(e, dtype);
+  const bool strides = e.lanes > 1 || e.sum == Sum::lanes8;
+  if (!strides) profile.in_order_keys = e.tile > 0 ? e.tile : 16;
+  return profile;
+}
+
 }  // namespace padproof::reference
