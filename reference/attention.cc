@@ -115,7 +115,7 @@ std::vector<Column> ColumnsOf(const Head& head, const Scores& scores, const Weig
       column.spread += scores.p[j] * deviation;
       column.largest += w.largest[j] * std::fabs(v);
       column.underflow += underflow * std::fabs(v);
-      column.value_max = std::max(column.value_max, std::fabs(v));
+      column.value_max = Larger(column.value_max, std::fabs(v));
     }
   }
   return columns;
@@ -233,7 +233,7 @@ ForwardRow Forward(const Head& head, const NumericsProfile& profile, int i) {
   const std::vector<Column> columns = ColumnsOf(head, scores, w, profile);
   for (size_t c = 0; c < columns.size(); ++c) {
     row.out[c] = OutputOf(columns[c], w, profile, n, most_rescales, division);
-    value_max = std::max(value_max, columns[c].value_max);
+    value_max = Larger(value_max, columns[c].value_max);
   }
   row.lse = LseOf(scores, errors, profile, most_rescales);
   row.out_of_domain = DomainOf(head, scores, profile, value_max);

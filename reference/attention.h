@@ -42,7 +42,6 @@ struct ForwardRow {
   double row_sum_radius = 0;  // of the sum of P read through one-hot V, before storage rounding
 };
 
-
 /// Radius of the sum of `reads` outputs that each read one weight, or one group of weights, of a
 /// row, stored in `dtype`: around 1.
 double RowSumRadius(const ForwardRow& row, Dtype dtype, int reads);

@@ -168,13 +168,18 @@ std::string Require(const char* what, double value, double limit) {
   return text;
 }
 
+double Larger(double most, double x) {
+  if (std::isnan(x)) return std::numeric_limits<double>::infinity();
+  return std::max(most, x);
+}
+
 std::string DomainOf(const Head& head, const Scores& scores, const NumericsProfile& profile,
                      double value_max) {
   double magnitude_max = 0, error_max = 0;
   for (size_t j = 0; j < scores.s.size(); ++j) {
-    magnitude_max = std::max(magnitude_max, scores.magnitude[j]);
+    magnitude_max = Larger(magnitude_max, scores.magnitude[j]);
     const double shift = std::max(std::fabs(scores.max), std::fabs(scores.s[j]));
-    error_max = std::max(error_max, scores.error[j] + 5 * kUnit * shift);
+    error_max = Larger(error_max, scores.error[j] + 5 * kUnit * shift);
   }
   std::string why = Require("max |q||k|, summed over d,", magnitude_max / head.scale, 3e38);
   if (why.empty()) why = Require("1.5 max |scale q||k|, summed over d,", 1.5 * magnitude_max, 3e38);

@@ -72,6 +72,9 @@ std::string DomainOf(const Head& head, const Scores& scores, const NumericsProfi
 /// "" if value < limit, else "what < limit": without the value, so that reports can count reasons.
 std::string Require(const char* what, double value, double limit);
 
+/// The larger of the two; NaN counts as infinite, so that no domain has one.
+double Larger(double most, double x);
+
 /// Half an ulp, or more, of any stored number of magnitude up to `x`.
 double HalfUlp(Dtype dtype, double x);
 

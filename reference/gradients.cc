@@ -58,7 +58,7 @@ ProbabilityGradient ProbabilityGradientOf(const RowInput& in) {
     if (narrow > 0) error += HalfUlp(in.head.dtype, std::fabs(dot.value) + error);
     dp.value.push_back(dot.value);
     dp.error.push_back(error);
-    dp.magnitude_max = std::max(dp.magnitude_max, dot.magnitude);
+    dp.magnitude_max = Larger(dp.magnitude_max, dot.magnitude);
   }
   return dp;
 }
@@ -242,7 +242,7 @@ class Accumulator {
 
 double LargestOf(const std::vector<double>& values) {
   double largest = 0;
-  for (double x : values) largest = std::max(largest, std::fabs(x));
+  for (double x : values) largest = Larger(largest, std::fabs(x));
   return largest;
 }
 
