@@ -152,13 +152,16 @@ Judged OutputOf(const Column& column, const WeightErrors& w, const NumericsProfi
   if (profile.row_sum_of_rounded_p != 0) {
     rounded = std::max(sum, std::min(1.01 * column.spread + weights, sum + o));
   }
-  double bound = weights + u_p * rounded + (u_pv - u_p) * sum;
-  bound += Gamma(Units(profile, n) + rescales) * (1 + u_pv) * PartialOf(column, w, profile, sum);
-  if (profile.in_order_keys > 0) bound += kUnit * sum;
-  bound += Cap(column.underflow, n * profile.p_underflow * column.value_max);
-  bound += (2 * n + 2 * rescales + 4) * kFlush;
-  bound += (o + bound) * division;
-  return {column.o, WithReferenceError(column.o, bound)};
+  Budget budget;
+  budget.Add("errors of scores and exponentials", weights);
+  budget.Add("rounding of P", u_p * rounded + (u_pv - u_p) * sum);
+  const double chain = Gamma(Units(profile, n) + rescales) * (1 + u_pv);
+  budget.Add("the sum over keys", chain * PartialOf(column, w, profile, sum) +
+                                      (profile.in_order_keys > 0 ? kUnit * sum : 0));
+  budget.Add("underflow", Cap(column.underflow, n * profile.p_underflow * column.value_max) +
+                              (2 * n + 2 * rescales + 4) * kFlush);
+  budget.Add("row sum and division", (o + budget.bound()) * division);
+  return budget.Around(column.o);
 }
 
 Judged LseOf(const Scores& scores, const std::vector<double>& errors,
@@ -170,13 +173,16 @@ Judged LseOf(const Scores& scores, const std::vector<double>& errors,
     low += std::exp(scores.s[j] - scores.lse - errors[j]);
   }
   const double n = scores.n;
-  double bound = low > 0 ? std::max(std::log(high), -std::log(low)) : kInfinity;
-  bound += 1.01 * Gamma(n + rescales) + 2 * n * kFlush;
-  bound += kLogError;
-  bound += 6 * kUnit * (std::fabs(std::log(scores.sum)) + LagOf(profile));
-  bound += 5 * kUnit * (std::fabs(scores.max) + LagOf(profile)) + 2 * kUnit * std::fabs(scores.lse);
-  if (profile.row_sum_of_rounded_p != 0) bound += profile.p_rounding;
-  return {scores.lse, WithReferenceError(scores.lse, bound)};
+  Budget budget;
+  budget.Add("errors of scores and exponentials",
+             low > 0 ? std::max(std::log(high), -std::log(low)) : kInfinity);
+  budget.Add("the row sum", 1.01 * Gamma(n + rescales) + 2 * n * kFlush);
+  budget.Add("the logarithm",
+             kLogError + 6 * kUnit * (std::fabs(std::log(scores.sum)) + LagOf(profile)));
+  budget.Add("adding the maximum", 5 * kUnit * (std::fabs(scores.max) + LagOf(profile)) +
+                                       2 * kUnit * std::fabs(scores.lse));
+  if (profile.row_sum_of_rounded_p != 0) budget.Add("rounding of P", profile.p_rounding);
+  return budget.Around(scores.lse);
 }
 
 }  // namespace

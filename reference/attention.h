@@ -19,6 +19,9 @@ namespace padproof::reference {
 struct Judged {
   double centre = 0;
   double radius = 0;
+  // What most of the radius is for, and how much of it; for reports.
+  const char* largest_term = "";
+  double largest = 0;
 };
 
 /// The real tokens of one sequence and head, decoded once. Matrices are [token][dim], row by row.

@@ -81,4 +81,24 @@ double HalfUlp(Dtype dtype, double x);
 /// A bound plus what the fp64 reference itself may be off.
 double WithReferenceError(double centre, double bound);
 
+/// A bound while its terms are added, which remembers the largest.
+class Budget {
+ public:
+  void Add(const char* term, double size) {
+    bound_ += size;
+    if (!(size <= largest_)) {
+      largest_ = size;
+      largest_term_ = term;
+    }
+  }
+  double bound() const { return bound_; }
+  Judged Around(double centre) const {
+    return {centre, WithReferenceError(centre, bound_), largest_term_, largest_};
+  }
+
+ private:
+  double bound_ = 0, largest_ = 0;
+  const char* largest_term_ = "";
+};
+
 }  // namespace padproof::reference

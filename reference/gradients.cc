@@ -199,31 +199,37 @@ class Accumulator {
   double stored_max() const { return stored_max_; }
 
  private:
-  /// Error of the terms, of accumulating `terms` of them in any order, and of flushing.
-  double Accumulated(const Sum& sum, double terms) const {
-    return sum.error + Gamma(Units(profile_, terms) + terms / 16) * sum.magnitude +
-           2 * terms * kFlush;
+  /// Errors of the terms, of accumulating `terms` of them in any order, and of flushing.
+  void AddAccumulated(const Sum& sum, double terms, double scale, Budget& budget) const {
+    budget.Add("errors of P, dP and dS", scale * sum.error);
+    budget.Add("the sum", scale * Gamma(Units(profile_, terms) + terms / 16) * sum.magnitude);
+    budget.Add("underflow", scale * 2 * terms * kFlush);
   }
 
   /// Of dQ and dK: times the softmax scale, which may be folded in anywhere.
   Judged Scaled(const Sum& sum, double terms) {
     const double value = head_.scale * sum.value;
-    double bound = head_.scale * Accumulated(sum, terms) * (1 + 3 * kUnit);
+    Budget budget;
+    AddAccumulated(sum, terms, head_.scale * (1 + 3 * kUnit), budget);
     if (profile_.qk_scale_rounding > 0) {  // of the operand, and of the gradient on its way back
-      bound += 2 * profile_.qk_scale_rounding * (head_.scale * sum.magnitude + bound);
+      budget.Add("pre-scaled operands",
+                 2 * profile_.qk_scale_rounding * (head_.scale * sum.magnitude + budget.bound()));
     }
     if (StoresPrescaled(profile_, head_.dtype)) {
-      bound += FactsOf(head_.dtype).eta * (sum.ds + terms + 2);
-      stored_max_ = std::max(stored_max_, sum.magnitude + bound);
+      budget.Add("underflow of pre-scaled operands",
+                 FactsOf(head_.dtype).eta * (sum.ds + terms + 2));
+      stored_max_ = std::max(stored_max_, sum.magnitude + budget.bound());
     }
-    bound += 3 * kUnit * (std::fabs(value) + bound) + (2 * terms + 1 + sum.operand) * kFlush;
-    return {value, WithReferenceError(value, bound)};
+    budget.Add("scaling", 3 * kUnit * (std::fabs(value) + budget.bound()));
+    budget.Add("underflow", (2 * terms + 1 + sum.operand) * kFlush);
+    return budget.Around(value);
   }
 
   Judged Unscaled(const Sum& sum, double terms) const {
-    double bound = Accumulated(sum, terms);
-    bound += kUnit * (std::fabs(sum.value) + bound) + kFlush;
-    return {sum.value, WithReferenceError(sum.value, bound)};
+    Budget budget;
+    AddAccumulated(sum, terms, 1, budget);
+    budget.Add("its rounding in fp32", kUnit * (std::fabs(sum.value) + budget.bound()) + kFlush);
+    return budget.Around(sum.value);
   }
 
   template <class Judge>

@@ -51,6 +51,9 @@ void WithinBound::Add(Operand op, const Index& at, uint32_t bits, Dtype dtype,
     failure.where = Where(op, at);
     failure.expected = "oracle: " + centre + " +- " + Number(judged.radius);
     failure.got = "kernel: " + spelled;
+    if (judged.largest > 0) {
+      failure.note = "; " + Number(judged.largest) + " of it for " + judged.largest_term;
+    }
     return failure;
   });
 }
@@ -59,7 +62,7 @@ Verdict WithinBound::verdict(const NumericsProfile& profile) const {
   if (failures_ > 0) {
     Failure failure = worst_;
     failure.extent = Extent(failures_, judged_);
-    if (failure.note.empty()) failure.note = Describe(profile);
+    failure.note = "T1, proven " + Describe(profile) + failure.note;
     return Verdict::Fails(failure);
   }
   if (judged_ > 0) return Verdict::Holds();
