@@ -1,7 +1,7 @@
 // Law: for every real query i,   round(lse - r) <= LSE_i <= round(lse + r)   in fp32,
 // where lse = ln sum_j exp(scale q_i.k_j) over the visible keys in fp64, and r is the largest error
-// that a correct kernel with the row's numerics profile can make (reference/derivations.md). A query
-// that sees no key has lse = -inf exactly, unless the row promises something else for it.
+// that a correct kernel with the row's numerics profile can make (reference/derivations.md). A
+// query that sees no key has lse = -inf exactly, unless the row promises something else for it.
 //
 // Preconditions: the row returns LSE; pads hold the case's fill as far as the row allows it. Rows
 // in which a correct kernel may overflow are skipped; if no row is left, the case is out of domain.

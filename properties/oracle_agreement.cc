@@ -1,7 +1,7 @@
 // Law: for every real query i and column d,   round(o - r) <= O_id <= round(o + r),
 // where o = sum_j softmax(scale q_i.k)_j v_jd over the visible keys in fp64, and r is the largest
-// error that a correct kernel with the row's numerics profile can make (reference/derivations.md). A
-// query that sees no key has o = r = 0, unless the row promises something else for it.
+// error that a correct kernel with the row's numerics profile can make (reference/derivations.md).
+// A query that sees no key has o = r = 0, unless the row promises something else for it.
 //
 // Preconditions: pads hold the case's fill as far as the row allows it. Rows in which a correct
 // kernel may overflow are skipped; if no row is left, the case is out of domain.

@@ -1,7 +1,7 @@
 // Law: a sequence in a padded batch gives what it gives alone without any pad,
 //   |out_padded - out_alone| <= r_padded + r_alone   for every real element of O, LSE, dQ, dK, dV,
-// before rounding to storage, with r the bounds of reference/derivations.md. Where gradients are judged
-// given the stored O and LSE, which may differ between the two runs, the distance of the two
+// before rounding to storage, with r the bounds of reference/derivations.md. Where gradients are
+// judged given the stored O and LSE, which may differ between the two runs, the distance of the two
 // centres is added. Queries that see no key have r = 0: they must agree exactly.
 //
 // Preconditions: the batch has pads, which hold the case's fill as far as the row allows it.

@@ -14,7 +14,8 @@
 
 namespace padproof {
 
-/// What outputs, workspace and, on the SIMT layer, fresh memory hold before a launch. Both read as numbers no kernel computes.
+/// What outputs, workspace and, on the SIMT layer, fresh memory hold before a launch. Both read as
+/// numbers no kernel computes.
 enum class Prefill : int { nan_pattern, finite_pattern };
 
 /// An element by its meaning: b, h, token (real index, not slot), d.
