@@ -26,9 +26,14 @@ int ExponentOf(double x) {
 float TensorCoreAdd(const TensorCore& core, float acc, const float* x, const float* y, int n) {
   constexpr int kNone = -100000;
   double products[16];
-  int largest = acc == 0 ? kNone : ExponentOf(acc);
+  double plain = acc;
   for (int k = 0; k < n; ++k) {
     products[k] = static_cast<double>(x[k]) * static_cast<double>(y[k]);  // exact: 11 + 11 bits
+    plain += products[k];
+  }
+  if (!std::isfinite(plain)) return static_cast<float>(plain);
+  int largest = acc == 0 ? kNone : ExponentOf(acc);
+  for (int k = 0; k < n; ++k) {
     if (products[k] == 0) continue;
     // Of the factors as they come: the product of two significands lies in [1, 4).
     largest = std::max(largest, ExponentOf(x[k]) + ExponentOf(y[k]));
@@ -151,7 +156,7 @@ float Arithmetic::Exp(float x, int key, float value) {
   int most = e_.exp_ulps;
   // The table of CUDA's manual; ulps of the correctly rounded result, argument rounding included.
   if (e_.exponential == Exponential::fast) {
-    most = 2 + static_cast<int>(std::min(1.173 * std::fabs(static_cast<double>(x)), 200.0));
+    most = 2 + static_cast<int>(std::fmin(1.173 * std::fabs(static_cast<double>(x)), 200.0));
   }
   return Noisy(std::exp(static_cast<double>(Flush(x))), Ulps(most, value));
 }
