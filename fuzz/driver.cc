@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 
 #include "fuzz/target.h"
@@ -142,8 +141,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (verdict.outcome == Outcome::fails) {
     ReportAndDie(*entry, kernel->info, *law, verdict.failure);
   }
-  const bool judged = verdict.outcome == Outcome::holds || verdict.outcome == Outcome::unexplained;
-  return judged ? 0 : -1;
+  return Held(verdict.outcome) ? 0 : -1;
 }
 
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,

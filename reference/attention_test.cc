@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 
+#include "reference/emulation/families.h"
 #include "reference/emulation/judging.h"
 #include "reference/emulation/kernel.h"
 #include "reference/emulation/kernels.h"
@@ -67,15 +68,6 @@ TEST(Bound, HoldsForCorrectKernelsOverTheValuesOfCases) {
     }
   }
   EXPECT_GT(all.elements, 400000);
-}
-
-/// The head with one more key, K = 0 and V = 0, that every query sees: padding left unmasked.
-Head WithZeroKey(Head head) {
-  head.k.insert(head.k.end(), static_cast<size_t>(head.dim), 0.0);
-  head.v.insert(head.v.end(), static_cast<size_t>(head.dim), 0.0);
-  ++head.len_k;
-  for (int& n : head.visible) ++n;
-  return head;
 }
 
 TEST(ForwardBound, SeesOneZeroKeyLeftUnmasked) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "harness/base/dtype.h"
 #include "reference/bounds.h"
@@ -246,10 +247,11 @@ std::vector<RoundingModel> RoundingModelsFor(const NumericsProfile& profile, int
   return models;
 }
 
-std::vector<Judged> ForwardByModel(const Head& head, const NumericsProfile& profile, int i,
-                                   const RoundingModel& model) {
-  Scores scores = ScoresOf(head, profile, i);
-  if (scores.n == 0) return {};
+namespace {
+
+/// One row by its scores, of which there is at least one.
+std::vector<Judged> RowByModel(const Head& head, const NumericsProfile& profile, Scores scores,
+                               const RoundingModel& model) {
   if (!model.any_order) scores.error = scores.in_order;
   const auto n = static_cast<size_t>(scores.n);
   std::vector<Tile> tiles = TilesOf(model, n);
@@ -267,21 +269,30 @@ std::vector<Judged> ForwardByModel(const Head& head, const NumericsProfile& prof
   return row;
 }
 
+}  // namespace
+
+std::vector<Judged> ForwardByModel(const Head& head, const NumericsProfile& profile, int i,
+                                   const RoundingModel& model) {
+  Scores scores = ScoresOf(head, profile, i);
+  if (scores.n == 0) return {};
+  return RowByModel(head, profile, std::move(scores), model);
+}
+
 Explanation ExplainForward(const Head& head, const NumericsProfile& profile,
                            const std::vector<uint32_t>& out, int first_slot) {
-  std::vector<int> rows;  // in domain, with keys
+  std::vector<std::pair<int, Scores>> rows;  // in domain, with keys
   int keys = 0;
   for (int i = 0; i < head.len_q; ++i) {
     const int n = head.visible[static_cast<size_t>(i)];
     if (n == 0 || !Forward(head, profile, i).out_of_domain.empty()) continue;
-    rows.push_back(i);
+    rows.emplace_back(i, ScoresOf(head, profile, i));
     keys = std::max(keys, n);
   }
   Explanation best{.ratio = kInfinity};
   for (const RoundingModel& model : RoundingModelsFor(profile, keys, first_slot)) {
     double worst = 0;
-    for (int i : rows) {
-      const std::vector<Judged> row = ForwardByModel(head, profile, i, model);
+    for (const auto& [i, scores] : rows) {
+      const std::vector<Judged> row = RowByModel(head, profile, scores, model);
       for (size_t c = 0; c < row.size(); ++c) {
         const size_t at = static_cast<size_t>(i) * row.size() + c;
         worst = std::max(worst, Ratio(head.dtype, out[at], row[c]));

@@ -33,7 +33,8 @@ std::string NameOf(const RoundingModel& model);
 std::vector<RoundingModel> RoundingModelsFor(const NumericsProfile& profile, int keys,
                                              int first_slot);
 
-/// O of row i under one model, [dim]. Empty for a row without keys, and for one out of domain.
+/// O of row i under one model, [dim]. Empty for a row without keys; says nothing of a row that is
+/// out of domain.
 std::vector<Judged> ForwardByModel(const Head& head, const NumericsProfile& profile, int i,
                                    const RoundingModel& model);
 

@@ -57,14 +57,6 @@ TEST(RoundingModel, ExplainsCorrectKernelsOnAllFamilies) {
   EXPECT_LT(other_tilings, explained / 4) << "models are too wide to tell tilings apart";
 }
 
-Head WithZeroKey(Head head) {
-  head.k.insert(head.k.end(), static_cast<size_t>(head.dim), 0.0);
-  head.v.insert(head.v.end(), static_cast<size_t>(head.dim), 0.0);
-  ++head.len_k;
-  for (int& n : head.visible) ++n;
-  return head;
-}
-
 // Padding that is zero and not masked weighs about 1/(1.6 n): in bf16 the generic bound sees it up
 // to n = 17 only. At n = 1024 the LSE sees it, see the bench of tolerances.
 TEST(RoundingModel, SeesOneZeroKeyLeftUnmasked) {

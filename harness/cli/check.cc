@@ -32,7 +32,7 @@ int Check(const CheckFlags& flags) {
   const auto kernels = FindKernels(flags.kernels, worker);
   if (!kernels) return Complain(kernels.error().message, kExitUsage);
   const SearchOptions options = OptionsOf(flags);
-  const int jobs = JobsOf(flags);
+  const int jobs = JobsOf(flags.jobs);
   if (!flags.json) {
     fmt::print("padproof check: seed {}, {} kernels, {} laws, {} cases a cell, {} jobs\n",
                options.seed, kernels->size(), laws->size(), options.cases, jobs);

@@ -46,7 +46,11 @@ struct SearchFlags {
 void AddSearchFlags(CLI::App& command, SearchFlags& flags);
 /// The options of these flags; the seed is chosen and printed by the command.
 SearchOptions OptionsOf(const SearchFlags& flags);
-int JobsOf(const SearchFlags& flags);
+int JobsOf(int flag);
+
+/// --seed, as every command has it that draws; SeedFrom reads it: nothing is 0.
+void AddSeedFlag(CLI::App& command, std::string& seed);
+uint64_t SeedFrom(const std::string& seed);
 
 /// "padproof: <message>" on stderr.
 int Complain(const std::string& message, int exit_code);

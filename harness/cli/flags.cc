@@ -11,7 +11,7 @@ void AddSearchFlags(CLI::App& command, SearchFlags& flags) {
   command.add_option("--kernel", flags.kernels, "kernels: globs, comma separated")
       ->capture_default_str();
   command.add_option("--law", flags.laws, "laws: globs, comma separated")->capture_default_str();
-  command.add_option("--seed", flags.seed, "a number, or text such as a commit hash (default 0)");
+  AddSeedFlag(command, flags.seed);
   command.add_option("--cases", flags.cases, "cases a cell of the table")
       ->check(CLI::Range(1, 1000000000))
       ->capture_default_str();
@@ -29,15 +29,21 @@ void AddSearchFlags(CLI::App& command, SearchFlags& flags) {
 
 SearchOptions OptionsOf(const SearchFlags& flags) {
   SearchOptions options;
-  options.seed = SeedOf(flags.seed.empty() ? "0" : flags.seed);
+  options.seed = SeedFrom(flags.seed);
   options.cases = flags.cases;
   options.deadline_seconds = flags.deadline;
   if (!flags.no_save) options.corpora = flags.corpora.empty() ? CorporaDirectory() : flags.corpora;
   return options;
 }
 
-int JobsOf(const SearchFlags& flags) {
-  if (flags.jobs > 0) return flags.jobs;
+void AddSeedFlag(CLI::App& command, std::string& seed) {
+  command.add_option("--seed", seed, "a number, or text such as a commit hash (default 0)");
+}
+
+uint64_t SeedFrom(const std::string& seed) { return SeedOf(seed.empty() ? "0" : seed); }
+
+int JobsOf(int flag) {
+  if (flag > 0) return flag;
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 

@@ -119,7 +119,7 @@ Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
     if (verdict->outcome == Outcome::unexplained && cell.unexplained++ == 0) {
       cell.first_unexplained = verdict->reason + ": " + Print(Entry{law.name, kernel.id, c});
     }
-    if (verdict->outcome == Outcome::holds || verdict->outcome == Outcome::unexplained) {
+    if (Held(verdict->outcome)) {
       ++cell.held;
       continue;
     }

@@ -10,6 +10,11 @@ namespace padproof {
 /// bits. Something to look at, not a failure.
 enum class Outcome { holds, fails, not_applicable, out_of_domain, unexplained };
 
+/// Nothing is wrong as far as is proven.
+constexpr bool Held(Outcome outcome) {
+  return outcome == Outcome::holds || outcome == Outcome::unexplained;
+}
+
 /// Kinds of failure. Shrinking keeps law, kernel, kind and region.
 namespace kind {
 inline constexpr const char* kValue = "value";  // a wrong number

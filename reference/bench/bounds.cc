@@ -10,7 +10,6 @@
 
 #include "harness/cli/bench.h"
 #include "harness/cli/commands.h"
-#include "harness/drivers/settings.h"
 #include "reference/emulation/climb.h"
 #include "reference/emulation/survey.h"
 
@@ -132,10 +131,8 @@ int Replay(const std::string& text) {
 
 int Bounds(const BoundsFlags& flags) {
   if (!flags.replay.empty()) return Replay(flags.replay);
-  const uint64_t seed = SeedOf(flags.seed.empty() ? "0" : flags.seed);
-  SearchFlags shared;
-  shared.jobs = flags.jobs;
-  const int jobs = JobsOf(shared);
+  const uint64_t seed = SeedFrom(flags.seed);
+  const int jobs = JobsOf(flags.jobs);
   const Survey forward = SurveyOf(seed, flags.runs, false, jobs);
   const Survey backward = SurveyOf(seed, flags.backward_runs, true, jobs);
   fmt::print("padproof bench bounds: seed {}, {} kernels, {} families\n", seed,
@@ -165,7 +162,7 @@ void AddBenchBounds(CLI::App& bench, int& exit_code) {
   command->add_option("--climb", flags->climb, "seconds of hill climbing; 0: none")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--seed", flags->seed, "a number, or text such as a commit hash (default 0)");
+  AddSeedFlag(*command, flags->seed);
   command->add_option("--jobs", flags->jobs, "threads; 0: one a core")->check(CLI::Range(0, 1024));
   command->add_option("--replay", flags->replay, "judges one printed line again");
   command->callback([flags, &exit_code] { exit_code = Bounds(*flags); });

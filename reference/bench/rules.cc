@@ -83,14 +83,30 @@ bool TwiceEager(const Evidence& e) {
   return mine > 2 * eager;
 }
 
-constexpr Rule kRules[] = {
-    {"T0 pads", "two pad contents, bitwise", DiffersWithPads, /*needs_pads=*/true},
-    {"T2", "reference/rounding_model.h", Unexplained, false, /*only_16_bit=*/true},
-    {"T1", "reference/derivations.md", OutsideBound},
-    {"LSE", "reference/derivations.md", LseOutsideBound},
+constexpr Rule kAll[kRules] = {
+    {.name = "T0 pads",
+     .source = "two pad contents, bitwise",
+     .rejects = DiffersWithPads,
+     .fails_kernels = true,
+     .needs_pads = true},
+    {.name = "T2",
+     .source = "reference/rounding_model.h",
+     .rejects = Unexplained,
+     .only_16_bit = true},
+    {.name = "T1",
+     .source = "reference/derivations.md",
+     .rejects = OutsideBound,
+     .fails_kernels = true},
+    {.name = "LSE",
+     .source = "reference/derivations.md",
+     .rejects = LseOutsideBound,
+     .fails_kernels = true},
     {"close", "torch.testing.assert_close, defaults", AssertClose},
     {"SDPA", "pytorch test/test_transformers.py, defaults", Sdpa},
-    {"FA 2x", "flash-attention tests/test_flash_attn.py", TwiceEager, false, true},
+    {.name = "FA 2x",
+     .source = "flash-attention tests/test_flash_attn.py",
+     .rejects = TwiceEager,
+     .only_16_bit = true},
     {"xformers", "AttentionFwOpBase.ERROR_ATOL, ERROR_RTOL", Xformers},
     {"TE", "TransformerEngine tests/pytorch/utils.py", TransformerEngine},
     {"KBench", "KernelBench src/kernelbench/eval.py", KernelBench},
@@ -99,6 +115,6 @@ constexpr Rule kRules[] = {
 
 }  // namespace
 
-std::span<const Rule> Rules() { return kRules; }
+std::span<const Rule, kRules> Rules() { return kAll; }
 
 }  // namespace padproof::reference

@@ -27,9 +27,11 @@ struct Rule {
   const char* name;
   const char* source;
   bool (*rejects)(const Evidence& evidence);
-  bool needs_pads = false;  // compares two pad contents: nothing to say of a single run
+  bool fails_kernels = false;  // ours, and what it rejects fails; T2 only reports
+  bool needs_pads = false;     // compares two pad contents: nothing to say of a single run
   bool only_16_bit = false;
 };
-std::span<const Rule> Rules();
+inline constexpr size_t kRules = 11;
+std::span<const Rule, kRules> Rules();
 
 }  // namespace padproof::reference

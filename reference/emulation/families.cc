@@ -264,4 +264,12 @@ Head HeadOf(Family family, const HeadShape& shape, uint64_t seed) {
   return filler.Take();
 }
 
+Head WithZeroKey(Head head) {
+  head.k.insert(head.k.end(), static_cast<size_t>(head.dim), 0.0);
+  head.v.insert(head.v.end(), static_cast<size_t>(head.dim), 0.0);
+  ++head.len_k;
+  for (int& n : head.visible) ++n;
+  return head;
+}
+
 }  // namespace padproof::reference

@@ -42,4 +42,8 @@ struct HeadShape {
 };
 Head HeadOf(Family family, const HeadShape& shape, uint64_t seed);
 
+/// The head with one more key, K = 0 and V = 0, that every query sees: padding left unmasked. Every
+/// query must see all keys before.
+Head WithZeroKey(Head head);
+
 }  // namespace padproof::reference

@@ -1,7 +1,8 @@
 // Which thread runs next, and in which order blocks run: a function of the case's order and seed
 // alone. Included by runtime.cc only.
 //
-// A thread runs undisturbed from one collective to the next. `forward` goes on
+// A thread runs undisturbed from one collective to the next, unless it makes so many atomics or
+// fences in between that it may be waiting (Yield): then all others have a turn. `forward` goes on
 // with the next higher lane of its warp that can run, round the warp, then with the next warp (a
 // warp on its own stays in the cache); `reverse` with the next lower one; `random` with any thread,
 // mostly of the same warp. `warp_lag` is `forward`, but one warp, or one lane of a block that has
