@@ -31,7 +31,7 @@ __global__ void __launch_bounds__(Tile::kThreads)
   if (query >= seq.len_q) return;
   const Rows<const T> o_rows = o.Tokens(b, h, seq.left_q), do_rows = d_o.Tokens(b, h, seq.left_q);
   float sum = 0.f;
-  for (int d = 0; d < shape.dim; ++d) {
+  for (int d = 0; d < shape.dim_v; ++d) {
     sum += ToFloat(*do_rows.At(query, d)) * ToFloat(*o_rows.At(query, d));
   }
   *delta.Tokens(b, h, seq.left_q).At(query, 0) = sum;
@@ -46,35 +46,46 @@ __global__ void __launch_bounds__(Tile::kThreads)
   const int lane = static_cast<int>(threadIdx.x) % Tile::kLanes;
   const int b = static_cast<int>(blockIdx.z), h = static_cast<int>(blockIdx.y);
   const int query0 = static_cast<int>(blockIdx.x) * Tile::kRows, query = query0 + row;
-  const int dim = shape.dim, ld = dim + 1;
+  const int dim = shape.dim, ld = dim + 1, dim_v = shape.dim_v, ld_v = dim_v + 1;
   const Sequence seq = SequenceOf(shape, b);
-  const Rows<const T> k_rows = k.Tokens(b, h, seq.left_k), v_rows = v.Tokens(b, h, seq.left_k);
+  const Rows<const T> k_rows = k.Tokens(b, h / shape.group, seq.left_k);
+  const Rows<const T> v_rows = v.Tokens(b, h / shape.group, seq.left_k);
 
   SIMT_DYNAMIC_SHARED(float, q_tile);
   float* do_tile = q_tile + Tile::kRows * ld;
-  float* k_tile = do_tile + Tile::kRows * ld;
+  float* k_tile = do_tile + Tile::kRows * ld_v;
   float* v_tile = k_tile + Tile::kColumns * ld;
-  float* ds_row = v_tile + Tile::kColumns * ld + row * Tile::kColumns;
+  float* ds_row = v_tile + Tile::kColumns * ld_v + row * Tile::kColumns;
+  SIMT_SHARED(seen_keys, int[Tile::kColumns]);
+  int* seen = shape.mask_form != MaskForm::lengths ? seen_keys : nullptr;
   LoadTile<Tile>(q_tile, Tile::kRows, q.Tokens(b, h, seq.left_q), query0, seq.len_q, dim);
-  LoadTile<Tile>(do_tile, Tile::kRows, d_o.Tokens(b, h, seq.left_q), query0, seq.len_q, dim);
+  LoadTile<Tile>(do_tile, Tile::kRows, d_o.Tokens(b, h, seq.left_q), query0, seq.len_q, dim_v);
 
   const bool real = query < seq.len_q;
   const float row_lse = real ? *lse.Tokens(b, h, seq.left_q).At(query, 0) : 0.f;
   const float row_delta = real ? *delta.Tokens(b, h, seq.left_q).At(query, 0) : 0.f;
   float acc[Tile::kDimsPerLane] = {};
 
-  const int key_end = KeysSeenByTile(shape.mask, seq, query0, Tile::kRows);
-  for (int key0 = 0; key0 < key_end; key0 += Tile::kColumns) {
+  const int last = query0 + Tile::kRows < seq.len_q ? query0 + Tile::kRows - 1 : seq.len_q - 1;
+  const Span keys = real ? KeysOf(shape, seq, query, query) : Span{0, 0};
+  const Span tile_keys = query0 <= last ? KeysOf(shape, seq, query0, last) : Span{0, 0};
+  const int key_begin = tile_keys.first / Tile::kColumns * Tile::kColumns;
+  for (int key0 = key_begin; key0 < tile_keys.end; key0 += Tile::kColumns) {
+    const auto added = [&](int j) {
+      return keys.Has(key0 + j) ? Added<T>(shape, b, h, query, key0 + j) : -INFINITY;
+    };
     __syncthreads();  // the previous tile is used up
-    LoadTile<Tile>(k_tile, Tile::kColumns, k_rows, key0, seq.len_k, dim);
-    LoadTile<Tile>(v_tile, Tile::kColumns, v_rows, key0, seq.len_k, dim);
+    if (seen != nullptr) MarkSeen<Tile>(seen, lane, [&](int j) { return added(j) > -INFINITY; });
+    LoadTile<Tile>(k_tile, Tile::kColumns, k_rows, key0, seq.len_k, dim, seen);
+    LoadTile<Tile>(v_tile, Tile::kColumns, v_rows, key0, seq.len_k, dim_v, seen);
     __syncthreads();
     for (int j = lane; j < Tile::kColumns; j += Tile::kLanes) {
-      const int key = key0 + j;
-      const bool visible = real && key < seq.len_k && Sees(shape.mask, seq, query, key);
-      const float p = expf(Dot(q_tile + row * ld, k_tile + j * ld, dim) * shape.scale - row_lse);
-      const float dp = Dot(do_tile + row * ld, v_tile + j * ld, dim);
-      ds_row[j] = visible ? p * (dp - row_delta) : 0.f;
+      const bool visible = added(j) > -INFINITY;
+      const float dot = Dot(q_tile + row * ld, k_tile + j * ld, dim);
+      const Score score = ScoreOf(shape, seq, h, query, key0 + j, dot);
+      const float p = expf(score.s + (visible ? added(j) : 0.f) - row_lse);
+      const float dp = Dot(do_tile + row * ld_v, v_tile + j * ld_v, dim_v);
+      ds_row[j] = visible ? p * (dp - row_delta) * score.slope : 0.f;
     }
     __syncwarp(Tile::kWarpMask);  // the lanes of a row read each other's dS
     for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
@@ -90,65 +101,81 @@ __global__ void __launch_bounds__(Tile::kThreads)
   }
 }
 
-/// One block: dK and dV of Tile::kRows keys of one head of one sequence.
+/// One block: dK and dV of Tile::kRows keys of one head of K and V, over all queries that read it.
 template <class T, class Tile>
 __global__ void __launch_bounds__(Tile::kThreads)
     FlashGradKV(Shape shape, View<const T> q, View<const T> k, View<const T> v, View<const T> d_o,
                 View<const float> lse, View<const float> delta, View<T> dk, View<T> dv) {
   const int row = static_cast<int>(threadIdx.x) / Tile::kLanes;
   const int lane = static_cast<int>(threadIdx.x) % Tile::kLanes;
-  const int b = static_cast<int>(blockIdx.z), h = static_cast<int>(blockIdx.y);
+  const int b = static_cast<int>(blockIdx.z), head = static_cast<int>(blockIdx.y);
   const int key0 = static_cast<int>(blockIdx.x) * Tile::kRows, key = key0 + row;
-  const int dim = shape.dim, ld = dim + 1;
+  const int dim = shape.dim, ld = dim + 1, dim_v = shape.dim_v, ld_v = dim_v + 1;
   const Sequence seq = SequenceOf(shape, b);
-  const Rows<const T> q_rows = q.Tokens(b, h, seq.left_q), do_rows = d_o.Tokens(b, h, seq.left_q);
-  const Rows<const float> lse_rows = lse.Tokens(b, h, seq.left_q);
-  const Rows<const float> delta_rows = delta.Tokens(b, h, seq.left_q);
 
   SIMT_DYNAMIC_SHARED(float, k_tile);
   float* v_tile = k_tile + Tile::kRows * ld;
-  float* q_tile = v_tile + Tile::kRows * ld;
+  float* q_tile = v_tile + Tile::kRows * ld_v;
   float* do_tile = q_tile + Tile::kColumns * ld;
-  float* p_row = do_tile + Tile::kColumns * ld + row * 2 * Tile::kColumns;
+  float* p_row = do_tile + Tile::kColumns * ld_v + row * 2 * Tile::kColumns;
   float* ds_row = p_row + Tile::kColumns;
-  LoadTile<Tile>(k_tile, Tile::kRows, k.Tokens(b, h, seq.left_k), key0, seq.len_k, dim);
-  LoadTile<Tile>(v_tile, Tile::kRows, v.Tokens(b, h, seq.left_k), key0, seq.len_k, dim);
+  SIMT_SHARED(seen_queries, int[Tile::kColumns]);
+  int* seen = shape.mask_form != MaskForm::lengths ? seen_queries : nullptr;
+  LoadTile<Tile>(k_tile, Tile::kRows, k.Tokens(b, head, seq.left_k), key0, seq.len_k, dim);
+  LoadTile<Tile>(v_tile, Tile::kRows, v.Tokens(b, head, seq.left_k), key0, seq.len_k, dim_v);
 
   const bool real = key < seq.len_k;
   float dk_acc[Tile::kDimsPerLane] = {};
   float dv_acc[Tile::kDimsPerLane] = {};
 
-  // Whole tiles of queries before the first one that sees the tile's first key are skipped.
-  const int first = FirstQuery(shape.mask, seq, key0) / Tile::kColumns * Tile::kColumns;
-  const int query_end = key0 < seq.len_k ? seq.len_q : 0;  // a tile of pads has no queries
-  for (int query0 = first; query0 < query_end; query0 += Tile::kColumns) {
-    __syncthreads();  // the previous tile is used up
-    LoadTile<Tile>(q_tile, Tile::kColumns, q_rows, query0, seq.len_q, dim);
-    LoadTile<Tile>(do_tile, Tile::kColumns, do_rows, query0, seq.len_q, dim);
-    __syncthreads();
-    for (int i = lane; i < Tile::kColumns; i += Tile::kLanes) {
-      const int query = query0 + i;
-      const bool visible = real && query < seq.len_q && Sees(shape.mask, seq, query, key);
-      const float s = Dot(q_tile + i * ld, k_tile + row * ld, dim) * shape.scale;
-      const float dp = Dot(do_tile + i * ld, v_tile + row * ld, dim);
-      const float p = visible ? expf(s - *lse_rows.At(query, 0)) : 0.f;
-      p_row[i] = p;
-      ds_row[i] = visible ? p * (dp - *delta_rows.At(query, 0)) : 0.f;
-    }
-    __syncwarp(Tile::kWarpMask);  // the lanes of a row read each other's P and dS
-    for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
-      for (int i = 0; i < Tile::kColumns; ++i) {
-        dk_acc[c] += ds_row[i] * q_tile[i * ld + d];
-        dv_acc[c] += p_row[i] * do_tile[i * ld + d];
+  // Whole tiles of queries outside of those that see a key of the tile are skipped; a tile of pads
+  // has no queries.
+  const int last = key0 + Tile::kRows < seq.len_k ? key0 + Tile::kRows - 1 : seq.len_k - 1;
+  const Span queries = real ? QueriesOf(shape, seq, key, key) : Span{0, 0};
+  const Span tile_queries = key0 <= last ? QueriesOf(shape, seq, key0, last) : Span{0, 0};
+  const int query_begin = tile_queries.first / Tile::kColumns * Tile::kColumns;
+  for (int h = head * shape.group; h < (head + 1) * shape.group; ++h) {
+    const Rows<const T> q_rows = q.Tokens(b, h, seq.left_q);
+    const Rows<const T> do_rows = d_o.Tokens(b, h, seq.left_q);
+    const Rows<const float> lse_rows = lse.Tokens(b, h, seq.left_q);
+    const Rows<const float> delta_rows = delta.Tokens(b, h, seq.left_q);
+    for (int query0 = query_begin; query0 < tile_queries.end; query0 += Tile::kColumns) {
+      const auto added = [&](int i) {
+        return queries.Has(query0 + i) ? Added<T>(shape, b, h, query0 + i, key) : -INFINITY;
+      };
+      __syncthreads();  // the previous tile is used up
+      if (seen != nullptr) MarkSeen<Tile>(seen, lane, [&](int i) { return added(i) > -INFINITY; });
+      LoadTile<Tile>(q_tile, Tile::kColumns, q_rows, query0, seq.len_q, dim, seen);
+      LoadTile<Tile>(do_tile, Tile::kColumns, do_rows, query0, seq.len_q, dim_v, seen);
+      __syncthreads();
+      for (int i = lane; i < Tile::kColumns; i += Tile::kLanes) {
+        const int query = query0 + i;
+        const bool visible = added(i) > -INFINITY;
+        const float dot = Dot(q_tile + i * ld, k_tile + row * ld, dim);
+        const Score score = ScoreOf(shape, seq, h, query, key, dot);
+        const float dp = Dot(do_tile + i * ld_v, v_tile + row * ld_v, dim_v);
+        const float p = visible ? expf(score.s + added(i) - *lse_rows.At(query, 0)) : 0.f;
+        p_row[i] = p;
+        ds_row[i] = visible ? p * (dp - *delta_rows.At(query, 0)) * score.slope : 0.f;
+      }
+      __syncwarp(Tile::kWarpMask);  // the lanes of a row read each other's P and dS
+      for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
+        for (int i = 0; i < Tile::kColumns; ++i) dk_acc[c] += ds_row[i] * q_tile[i * ld + d];
+      }
+      for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim_v; ++c, d += Tile::kLanes) {
+        for (int i = 0; i < Tile::kColumns; ++i) dv_acc[c] += p_row[i] * do_tile[i * ld_v + d];
       }
     }
   }
 
   if (key >= shape.seqlen_k) return;
   const int out = WrappedRow(key, seq.left_k, shape.seqlen_k);
-  const Rows<T> dk_rows = dk.Tokens(b, h, seq.left_k), dv_rows = dv.Tokens(b, h, seq.left_k);
+  const Rows<T> dk_rows = dk.Tokens(b, head, seq.left_k);
+  const Rows<T> dv_rows = dv.Tokens(b, head, seq.left_k);
   for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
     Store(dk_rows.At(out, d), real ? dk_acc[c] * shape.scale : 0.f);
+  }
+  for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim_v; ++c, d += Tile::kLanes) {
     Store(dv_rows.At(out, d), real ? dv_acc[c] : 0.f);
   }
 }
@@ -168,19 +195,20 @@ Status LaunchBackward(const AttentionArgs& args) {
   const int64_t seqlen = args.seqlen_q;
   const View<float> delta{static_cast<float*>(args.workspace), args.heads * seqlen, seqlen, 1, 0};
   const View<const float> delta_in{delta.data, delta.stride_b, delta.stride_h, 1, 0};
-  const size_t ld = static_cast<size_t>(args.dim) + 1;
-  const size_t tiles = 2 * (TileQ::kRows + TileQ::kColumns) * ld;
+  const size_t widths = static_cast<size_t>(args.dim) + static_cast<size_t>(args.dim_v) + 2;
+  const size_t tiles = (TileQ::kRows + TileQ::kColumns) * widths;
   const size_t pairs = TileQ::kRows * TileQ::kColumns;
 
   using Line = Tile<TileQ::kThreads, 1, 1>;
-  Status status =
-      LaunchTiles<Line>(FlashDelta<T, Line>, args, args.seqlen_q, 0, shape, o, d_o, delta);
+  Status status = LaunchTiles<Line>(FlashDelta<T, Line>, args, args.seqlen_q, args.heads, 0, shape,
+                                    o, d_o, delta);
   if (status.code != StatusCode::ok) return status;
-  status = LaunchTiles<TileQ>(FlashGradQ<T, TileQ>, args, args.seqlen_q, tiles + pairs, shape, q, k,
-                              v, d_o, lse, delta_in, ViewOf<T>(args.dq));
+  status = LaunchTiles<TileQ>(FlashGradQ<T, TileQ>, args, args.seqlen_q, args.heads, tiles + pairs,
+                              shape, q, k, v, d_o, lse, delta_in, ViewOf<T>(args.dq));
   if (status.code != StatusCode::ok) return status;
-  return LaunchTiles<TileK>(FlashGradKV<T, TileK>, args, args.seqlen_k, tiles + 2 * pairs, shape, q,
-                            k, v, d_o, lse, delta_in, ViewOf<T>(args.dk), ViewOf<T>(args.dv));
+  return LaunchTiles<TileK>(FlashGradKV<T, TileK>, args, args.seqlen_k, args.heads_kv,
+                            tiles + 2 * pairs, shape, q, k, v, d_o, lse, delta_in,
+                            ViewOf<T>(args.dk), ViewOf<T>(args.dv));
 }
 
 template <class TileQ>

@@ -73,56 +73,114 @@ View<T> ViewOf(const Tensor& t) {
 
 /// Everything of a call but its tensors.
 struct Shape {
-  int heads, seqlen_q, seqlen_k, dim;
-  Mask mask;
-  float scale;
+  int heads, group, seqlen_q, seqlen_k, dim, dim_v;
+  int left, right;  // keys that a query sees around its own position; -1: as far as there are any
+  bool top_left;    // positions count from the first token, not back from the last
+  float scale, softcap;
+  const float *alibi_slopes, *sink;
   const int32_t *seqused_q, *seqused_k, *leftpad_q, *leftpad_k;
+  MaskForm mask_form;
+  const void* attn_mask;
+  int64_t mask_b, mask_h, mask_q, mask_k;  // its strides
 };
 
 inline Shape ShapeOf(const AttentionArgs& args) {
-  return {args.heads,         args.seqlen_q,  args.seqlen_k,  args.dim,       args.mask,
-          args.softmax_scale, args.seqused_q, args.seqused_k, args.leftpad_q, args.leftpad_k};
+  const Mask mask = args.mask;
+  const bool causal = mask == Mask::causal_tl || mask == Mask::causal_br, window = IsWindow(mask);
+  const int64_t* stride = args.attn_mask.stride;
+  return {.heads = args.heads,
+          .group = args.heads_kv > 0 ? args.heads / args.heads_kv : 1,
+          .seqlen_q = args.seqlen_q,
+          .seqlen_k = args.seqlen_k,
+          .dim = args.dim,
+          .dim_v = args.dim_v,
+          .left = window ? args.window_left : -1,
+          .right = window   ? args.window_right
+                   : causal ? 0
+                            : -1,
+          .top_left = mask == Mask::causal_tl || mask == Mask::window_tl,
+          .scale = args.softmax_scale,
+          .softcap = args.softcap,
+          .alibi_slopes = args.alibi_slopes,
+          .sink = args.sink,
+          .seqused_q = args.seqused_q,
+          .seqused_k = args.seqused_k,
+          .leftpad_q = args.leftpad_q,
+          .leftpad_k = args.leftpad_k,
+          .mask_form = args.mask_form,
+          .attn_mask = args.attn_mask.data,
+          .mask_b = stride[0],
+          .mask_h = stride[1],
+          .mask_q = stride[2],
+          .mask_k = stride[3]};
 }
 
 // ---- one sequence -------------------------------------------------------------------------------
 
 struct Sequence {
   int len_q, len_k, left_q, left_k;
+  int shift;  // query i stands at key i + shift
 };
 
 __device__ __forceinline__ Sequence SequenceOf(const Shape& shape, int b) {
-  return {shape.seqused_q[b], shape.seqused_k[b], shape.leftpad_q[b], shape.leftpad_k[b]};
+  const int len_q = shape.seqused_q[b], len_k = shape.seqused_k[b];
+  return {len_q, len_k, shape.leftpad_q[b], shape.leftpad_k[b], shape.top_left ? 0 : len_k - len_q};
 }
 
-/// Whether the mask lets real query i see real key j. Bottom-right counts from the real lengths.
-__device__ __forceinline__ bool Sees(Mask mask, const Sequence& seq, int i, int j) {
-  if (mask == Mask::causal_tl) return j <= i;
-  if (mask == Mask::causal_br) return j <= i + seq.len_k - seq.len_q;
-  return true;
+/// first .. end - 1
+struct Span {
+  int first, end;
+  __device__ __forceinline__ bool Has(int x) const { return x >= first && x < end; }
+};
+
+__device__ __forceinline__ Span Within(int first, int end, int len) {
+  first = first > 0 ? first : 0;
+  end = end < len ? end : len;
+  return {first, end > first ? end : first};
 }
 
-/// Real query i sees keys 0 .. KeysSeen - 1.
-__device__ __forceinline__ int KeysSeen(Mask mask, const Sequence& seq, int i) {
-  int keys = seq.len_k;
-  if (mask == Mask::causal_tl) keys = i + 1;
-  if (mask == Mask::causal_br) keys = i + 1 + seq.len_k - seq.len_q;
-  keys = keys < seq.len_k ? keys : seq.len_k;
-  return keys > 0 ? keys : 0;
+/// The keys that causal mask and window let queries first .. last see, taken together.
+__device__ __forceinline__ Span KeysOf(const Shape& shape, const Sequence& seq, int first,
+                                       int last) {
+  return Within(shape.left < 0 ? 0 : first + seq.shift - shape.left,
+                shape.right < 0 ? seq.len_k : last + seq.shift + shape.right + 1, seq.len_k);
 }
 
-/// The most keys that a query of a tile sees: those of its last real query, none in a tile of pads.
-__device__ __forceinline__ int KeysSeenByTile(Mask mask, const Sequence& seq, int query0,
-                                              int queries) {
-  const int end = query0 + queries < seq.len_q ? query0 + queries : seq.len_q;
-  return query0 < end ? KeysSeen(mask, seq, end - 1) : 0;
+/// The queries that see any of keys first .. last.
+__device__ __forceinline__ Span QueriesOf(const Shape& shape, const Sequence& seq, int first,
+                                          int last) {
+  return Within(shape.right < 0 ? 0 : first - shape.right - seq.shift,
+                shape.left < 0 ? seq.len_q : last + shape.left - seq.shift + 1, seq.len_q);
 }
 
-/// Real key j is seen by the real queries FirstQuery .. len_q - 1.
-__device__ __forceinline__ int FirstQuery(Mask mask, const Sequence& seq, int j) {
-  int first = 0;
-  if (mask == Mask::causal_tl) first = j;
-  if (mask == Mask::causal_br) first = j + seq.len_q - seq.len_k;
-  return first > 0 ? first : 0;
+/// What the mask tensor adds to a score: -inf removes the pair, 0 without a tensor.
+template <class T>
+__device__ __forceinline__ float Added(const Shape& shape, int b, int h, int i, int j) {
+  if (shape.mask_form == MaskForm::lengths) return 0.f;
+  const int64_t at = b * shape.mask_b + h * shape.mask_h + i * shape.mask_q + j * shape.mask_k;
+  if (shape.mask_form == MaskForm::additive) {
+    return ToFloat(static_cast<const T*>(shape.attn_mask)[at]);
+  }
+  return static_cast<const uint8_t*>(shape.attn_mask)[at] != 0 ? 0.f : -INFINITY;
+}
+
+/// The score of a pair from q.k, and its derivative by scale q.k.
+struct Score {
+  float s, slope;
+};
+
+__device__ __forceinline__ Score ScoreOf(const Shape& shape, const Sequence& seq, int h, int i,
+                                         int j, float dot) {
+  Score score{dot * shape.scale, 1.f};
+  if (shape.softcap > 0.f) {
+    const float t = tanhf(score.s / shape.softcap);
+    score = {shape.softcap * t, 1.f - t * t};
+  }
+  if (shape.alibi_slopes != nullptr) {
+    const int distance = i + seq.shift - j;
+    score.s -= shape.alibi_slopes[h] * static_cast<float>(distance < 0 ? -distance : distance);
+  }
+  return score;
 }
 
 /// Rows 0 .. seqlen - 1 counted from the first real token reach every slot once: real tokens, then
@@ -134,18 +192,31 @@ __device__ __forceinline__ int WrappedRow(int row, int leftpad, int seqlen) {
 
 // ---- within a block -----------------------------------------------------------------------------
 
-/// Rows first .. first + count - 1 as fp32; those from `len` on are cleared, never loaded. A warp
-/// takes a row, so that neighbouring threads read neighbouring elements.
+/// Rows first .. first + count - 1 as fp32; those from `len` on, and those that are not `seen`
+/// where that is asked, are cleared, never loaded. A warp takes a row, so that neighbouring threads
+/// read neighbouring elements.
 template <class Tile, class T>
 __device__ __forceinline__ void LoadTile(float* tile, int count, const Rows<const T>& rows,
-                                         int first, int len, int dim) {
+                                         int first, int len, int dim, const int* seen = nullptr) {
   const int lane = static_cast<int>(threadIdx.x) % Tile::kWarpThreads;
   const int warp = static_cast<int>(threadIdx.x) / Tile::kWarpThreads;
   for (int r = warp; r < count; r += Tile::kThreads / Tile::kWarpThreads) {
+    const bool wanted = first + r < len && (seen == nullptr || seen[r] != 0);
     for (int d = lane; d < dim; d += Tile::kWarpThreads) {
-      tile[r * (dim + 1) + d] = first + r < len ? ToFloat(*rows.At(first + r, d)) : 0.f;
+      tile[r * (dim + 1) + d] = wanted ? ToFloat(*rows.At(first + r, d)) : 0.f;
     }
   }
+}
+
+/// seen[c] = 1 for the columns of a tile that `sees(c)` some row of it, for all threads.
+template <class Tile, class Sees>
+__device__ __forceinline__ void MarkSeen(int* seen, int lane, Sees sees) {
+  for (int c = static_cast<int>(threadIdx.x); c < Tile::kColumns; c += Tile::kThreads) seen[c] = 0;
+  __syncthreads();
+  for (int c = lane; c < Tile::kColumns; c += Tile::kLanes) {
+    if (sees(c)) atomicOr(&seen[c], 1);
+  }
+  __syncthreads();
 }
 
 __device__ __forceinline__ float Dot(const float* a, const float* b, int dim) {
@@ -211,20 +282,40 @@ inline const char* Refusal(const AttentionArgs& a, bool backward) {
   if (a.struct_size != sizeof(AttentionArgs)) return "struct_size is not that of AttentionArgs";
   if (a.batch < 0 || a.heads < 0 || a.seqlen_q < 0 || a.seqlen_k < 0) return "a size is negative";
   if (a.batch > 65535 || a.heads > 65535) return "batch and heads must be at most 65535";
-  if (a.dim < 1 || a.dim > kMaxDim) return "the head dim must be from 1 to 128";
+  if (a.dim < 1 || a.dim > kMaxDim || a.dim_v < 1 || a.dim_v > kMaxDim) {
+    return "the head dims must be from 1 to 128";
+  }
+  if (a.heads > 0 && (a.heads_kv < 1 || a.heads % a.heads_kv != 0)) {
+    return "heads_kv must divide heads";
+  }
   if (static_cast<uint32_t>(a.dtype) > 2u) return "the dtype must be f32, f16 or bf16";
-  if (static_cast<uint32_t>(a.mask) > 2u) return "the mask must be none, causal:tl or causal:br";
-  const auto is_q = [&](const Tensor& t) {
-    return HasShape(t, a.batch, a.heads, a.seqlen_q, a.dim);
+  if (static_cast<uint32_t>(a.mask) > 4u) return "the mask must be none, causal or a window";
+  if (IsWindow(a.mask) && (a.window_left < -1 || a.window_right < -1)) {
+    return "a window reaches -1 (no bound), 0 or more keys";
+  }
+  if (!(a.softcap >= 0)) return "softcap must be 0 (none) or positive";
+  if (static_cast<uint32_t>(a.mask_form) > 2u) return "mask_form is unknown";
+  const bool has_mask = a.mask_form != MaskForm::lengths;
+  if (has_mask && (a.mask != Mask::none || a.alibi_slopes != nullptr)) {
+    return "a mask tensor tells of all pairs: no causal mask, window or ALiBi beside it";
+  }
+  if (has_mask && !HasShape(a.attn_mask, a.batch, a.heads, a.seqlen_q, a.seqlen_k)) {
+    return "attn_mask is null or has another shape";
+  }
+  const auto is_q = [&](const Tensor& t, int32_t dim) {
+    return HasShape(t, a.batch, a.heads, a.seqlen_q, dim);
   };
-  const auto is_k = [&](const Tensor& t) {
-    return HasShape(t, a.batch, a.heads, a.seqlen_k, a.dim);
+  const auto is_k = [&](const Tensor& t, int32_t dim) {
+    return HasShape(t, a.batch, a.heads_kv, a.seqlen_k, dim);
   };
-  if (!is_q(a.q) || !is_k(a.k) || !is_k(a.v)) return "q, k or v is null or has another shape";
-  if (!is_q(a.o) || !HasShape(a.lse, a.batch, a.heads, a.seqlen_q, 1)) {
+  if (!is_q(a.q, a.dim) || !is_k(a.k, a.dim) || !is_k(a.v, a.dim_v)) {
+    return "q, k or v is null or has another shape";
+  }
+  if (!is_q(a.o, a.dim_v) || !HasShape(a.lse, a.batch, a.heads, a.seqlen_q, 1)) {
     return "o or lse is null or has another shape";
   }
-  if (backward && (!is_q(a.d_o) || !is_q(a.dq) || !is_k(a.dk) || !is_k(a.dv))) {
+  if (backward &&
+      (!is_q(a.d_o, a.dim_v) || !is_q(a.dq, a.dim) || !is_k(a.dk, a.dim) || !is_k(a.dv, a.dim_v))) {
     return "d_o, dq, dk or dv is null or has another shape";
   }
   if (backward && a.workspace == nullptr && a.batch * a.heads > 0 && a.seqlen_q > 0) {
@@ -249,11 +340,11 @@ Status WithStorage(Dtype dtype, F f) {
 
 /// A grid of one block per tile, head and sequence; an empty grid is no launch.
 template <class Tile, class... P, class... A>
-Status LaunchTiles(void (*kernel)(P...), const AttentionArgs& args, int seqlen, size_t floats,
-                   A... a) {
+Status LaunchTiles(void (*kernel)(P...), const AttentionArgs& args, int seqlen, int heads,
+                   size_t floats, A... a) {
   const int tiles = seqlen / Tile::kRows + (seqlen % Tile::kRows != 0 ? 1 : 0);
-  if (tiles == 0 || args.heads == 0 || args.batch == 0) return kOk;
-  const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(args.heads),
+  if (tiles == 0 || heads == 0 || args.batch == 0) return kOk;
+  const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(heads),
                   static_cast<unsigned>(args.batch));
   const cudaError_t error =
       simt::launch(kernel, grid, dim3(Tile::kThreads), floats * sizeof(float), nullptr, a...);
@@ -264,7 +355,7 @@ constexpr KernelTraits TraitsOf(int tile_q, int tile_k, bool returns_lse) {
   KernelTraits traits;
   traits.dtypes = Set<Dtype>::All();
   traits.layouts = Set<Layout>::All();
-  traits.masks = Set<Mask>::All();
+  traits.masks = SetOf(Mask::none, Mask::causal_tl, Mask::causal_br);
   traits.pad_sides = Set<PadSide>::All();
   traits.dim_max = kMaxDim;
   traits.tile_q = tile_q;

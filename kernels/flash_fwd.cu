@@ -23,34 +23,52 @@ __global__ void __launch_bounds__(Tile::kThreads)
   const int b = static_cast<int>(blockIdx.z), h = static_cast<int>(blockIdx.y);
   const int query0 = static_cast<int>(blockIdx.x) * Tile::kRows, query = query0 + row;
   const int dim = shape.dim, ld = dim + 1;  // one column more: no two rows in the same bank
+  const int dim_v = shape.dim_v, ld_v = dim_v + 1;
   const Sequence seq = SequenceOf(shape, b);
-  const Rows<const T> k_rows = k.Tokens(b, h, seq.left_k), v_rows = v.Tokens(b, h, seq.left_k);
+  const Rows<const T> k_rows = k.Tokens(b, h / shape.group, seq.left_k);
+  const Rows<const T> v_rows = v.Tokens(b, h / shape.group, seq.left_k);
 
   SIMT_DYNAMIC_SHARED(float, q_tile);
   float* k_tile = q_tile + Tile::kRows * ld;
   float* v_tile = k_tile + Tile::kColumns * ld;
-  float* p_row = v_tile + Tile::kColumns * ld + row * Tile::kColumns;
+  float* p_row = v_tile + Tile::kColumns * ld_v + row * Tile::kColumns;
+  const bool by_tensor = shape.mask_form != MaskForm::lengths;
+  SIMT_SHARED(seen_keys, int[Tile::kColumns]);
+  int* seen = by_tensor ? seen_keys : nullptr;
   LoadTile<Tile>(q_tile, Tile::kRows, q.Tokens(b, h, seq.left_q), query0, seq.len_q, dim);
 
   // Of the keys so far: the largest score, the same in every lane of the row; this lane's part of
   // sum exp(score - row_max); and sum exp(score - row_max) V in dims lane, lane + kLanes, ...
   float row_max = -INFINITY, row_sum = 0.f, acc[Tile::kDimsPerLane] = {};
+  float sees_any = 0.f;
 
-  const int key_end = KeysSeenByTile(shape.mask, seq, query0, Tile::kRows);
-  for (int key0 = 0; key0 < key_end; key0 += Tile::kColumns) {
+  const bool real = query < seq.len_q;
+  const int last = query0 + Tile::kRows < seq.len_q ? query0 + Tile::kRows - 1 : seq.len_q - 1;
+  const Span keys = real ? KeysOf(shape, seq, query, query) : Span{0, 0};
+  const Span tile_keys = query0 <= last ? KeysOf(shape, seq, query0, last) : Span{0, 0};
+  const int key_begin = tile_keys.first / Tile::kColumns * Tile::kColumns, key_end = tile_keys.end;
+  for (int key0 = key_begin; key0 < key_end; key0 += Tile::kColumns) {
     __syncthreads();  // the previous tile is used up
-    LoadTile<Tile>(k_tile, Tile::kColumns, k_rows, key0, seq.len_k, dim);
+    if (by_tensor) {
+      MarkSeen<Tile>(seen, lane, [&](int j) {
+        return keys.Has(key0 + j) && Added<T>(shape, b, h, query, key0 + j) > -INFINITY;
+      });
+    }
+    LoadTile<Tile>(k_tile, Tile::kColumns, k_rows, key0, seq.len_k, dim, seen);
     // Cleared beyond the last real key: P is 0 there, and 0 * NaN would be NaN.
-    LoadTile<Tile>(v_tile, Tile::kColumns, v_rows, key0, seq.len_k, dim);
+    LoadTile<Tile>(v_tile, Tile::kColumns, v_rows, key0, seq.len_k, dim_v, seen);
     __syncthreads();
 
     float score[Tile::kColumnsPerLane];
     float tile_max = -INFINITY;
     for (int n = 0; n < Tile::kColumnsPerLane; ++n) {
       const int j = lane + n * Tile::kLanes, key = key0 + j;
-      const bool visible = key < seq.len_k && Sees(shape.mask, seq, query, key);
-      const float s = Dot(q_tile + row * ld, k_tile + j * ld, dim) * shape.scale;
+      const float added = keys.Has(key) ? Added<T>(shape, b, h, query, key) : -INFINITY;
+      const bool visible = added > -INFINITY;
+      const float dot = Dot(q_tile + row * ld, k_tile + j * ld, dim);
+      const float s = ScoreOf(shape, seq, h, query, key, dot).s + added;
       score[n] = visible ? s : -INFINITY;
+      if (visible) sees_any = 1.f;
       tile_max = fmaxf(tile_max, score[n]);
     }
     const float new_max = fmaxf(row_max, RowMax<Tile>(tile_max));
@@ -64,23 +82,32 @@ __global__ void __launch_bounds__(Tile::kThreads)
       p_row[lane + n * Tile::kLanes] = p;
     }
     __syncwarp(Tile::kWarpMask);  // the lanes of a row read each other's P
-    for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
+    for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim_v; ++c, d += Tile::kLanes) {
       float sum = acc[c] * rescale;
-      for (int j = 0; j < Tile::kColumns; ++j) sum += p_row[j] * v_tile[j * ld + d];
+      for (int j = 0; j < Tile::kColumns; ++j) sum += p_row[j] * v_tile[j * ld_v + d];
       acc[c] = sum;
     }
   }
 
   row_sum = RowSum<Tile>(row_sum);
+  sees_any = RowMax<Tile>(sees_any);
+  float to_sink = 1.f;  // rescales what the keys gave
+  if (shape.sink != nullptr) {
+    const float sink = shape.sink[h], new_max = fmaxf(row_max, sink);
+    to_sink = expf(row_max - new_max);
+    row_sum = row_sum * to_sink + expf(sink - new_max);
+    row_max = new_max;
+  }
   if (query >= shape.seqlen_q) return;
-  const bool empty = query >= seq.len_q || KeysSeen(shape.mask, seq, query) == 0;
+  const bool empty = !real || sees_any == 0.f;
   const int out = WrappedRow(query, seq.left_q, shape.seqlen_q);
   const Rows<T> o_rows = o.Tokens(b, h, seq.left_q);
-  for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
-    Store(o_rows.At(out, d), empty ? 0.f : acc[c] / row_sum);
+  for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim_v; ++c, d += Tile::kLanes) {
+    Store(o_rows.At(out, d), empty ? 0.f : acc[c] * to_sink / row_sum);
   }
   if (lane == 0) {
-    *lse.Tokens(b, h, seq.left_q).At(out, 0) = empty ? -INFINITY : row_max + logf(row_sum);
+    const bool no_term = !real || (empty && shape.sink == nullptr);
+    *lse.Tokens(b, h, seq.left_q).At(out, 0) = no_term ? -INFINITY : row_max + logf(row_sum);
   }
 }
 
@@ -90,10 +117,11 @@ Status Forward(const AttentionArgs& args) {
   simt::ApplySchedule(args);
   return WithStorage(args.dtype, [&](auto storage) {
     using T = decltype(storage);
-    const size_t rows = Tile::kRows + 2 * Tile::kColumns;
-    const size_t floats = rows * (static_cast<size_t>(args.dim) + 1) + Tile::kRows * Tile::kColumns;
-    return LaunchTiles<Tile>(FlashForward<T, Tile>, args, args.seqlen_q, floats, ShapeOf(args),
-                             ViewOf<const T>(args.q), ViewOf<const T>(args.k),
+    const size_t ld = static_cast<size_t>(args.dim) + 1, ld_v = static_cast<size_t>(args.dim_v) + 1;
+    const size_t floats =
+        (Tile::kRows + Tile::kColumns) * ld + Tile::kColumns * ld_v + Tile::kRows * Tile::kColumns;
+    return LaunchTiles<Tile>(FlashForward<T, Tile>, args, args.seqlen_q, args.heads, floats,
+                             ShapeOf(args), ViewOf<const T>(args.q), ViewOf<const T>(args.k),
                              ViewOf<const T>(args.v), ViewOf<T>(args.o), ViewOf<float>(args.lse));
   });
 }

@@ -55,10 +55,14 @@ inline at::Tensor Keep(const AttentionArgs& args) {
     for (int32_t slot = 0; slot < args.seqlen_q; ++slot, row += args.seqlen_k) {
       const int32_t i = slot - args.leftpad_q[b];
       if (i < 0 || i >= len_q) continue;
-      int32_t visible = len_k;
-      if (args.mask == Mask::causal_tl) visible = std::min(len_k, i + 1);
-      if (args.mask == Mask::causal_br) visible = std::clamp(i + 1 + len_k - len_q, 0, len_k);
-      std::fill_n(row + args.leftpad_k[b], visible, true);
+      const int32_t at = IsBottomRight(args.mask) ? i + len_k - len_q : i;
+      int32_t first = 0, end = len_k;
+      if (args.mask == Mask::causal_tl || args.mask == Mask::causal_br) end = at + 1;
+      if (IsWindow(args.mask) && args.window_left >= 0) first = at - args.window_left;
+      if (IsWindow(args.mask) && args.window_right >= 0) end = at + args.window_right + 1;
+      end = std::clamp(end, 0, len_k);
+      first = std::clamp(first, 0, end);
+      std::fill(row + args.leftpad_k[b] + first, row + args.leftpad_k[b] + end, true);
     }
   }
   return keep;
@@ -150,7 +154,8 @@ struct PublicDoor {
   }
   static at::Tensor Attend(const AttentionArgs& args, const at::Tensor& q, const at::Tensor& k,
                            const at::Tensor& v, const at::Tensor& mask) {
-    return at::scaled_dot_product_attention(q, k, v, mask, 0.0, false, args.softmax_scale);
+    return at::scaled_dot_product_attention(q, k, v, mask, 0.0, false, args.softmax_scale,
+                                            args.heads_kv != args.heads);
   }
 };
 

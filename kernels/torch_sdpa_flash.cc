@@ -90,7 +90,7 @@ constexpr KernelTraits TraitsOf(Set<Dtype> dtypes, const NumericsProfile& numeri
   return {
       .dtypes = dtypes,
       .layouts = Set<Layout>::All(),
-      .masks = Set<Mask>::All(),
+      .masks = SetOf(Mask::none, Mask::causal_tl, Mask::causal_br),
       .pad_sides = Set<PadSide>::All(),
       .tile_q = 32,
       .tile_k = 512,

@@ -25,7 +25,7 @@ constexpr KernelTraits TraitsOf(Set<Dtype> dtypes, int32_t seqlen_k_min) {
   return {
       .dtypes = dtypes,
       .layouts = Set<Layout>::All(),
-      .masks = Set<Mask>::All(),
+      .masks = SetOf(Mask::none, Mask::causal_tl, Mask::causal_br),
       .pad_sides = Set<PadSide>::All(),
       .seqlen_k_min = seqlen_k_min,
       // An empty row is zero by intent: pytorch/pytorch#131060, #133882.

@@ -34,9 +34,9 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   if (auto verdict = Run(kernel, problem)) return *verdict;
   WithinBound bound;
   for (int b = 0; b < c.batch(); ++b) {
-    for (int h = 0; h < c.heads; ++h) {
+    for (int head = 0; head < c.heads_kv(); ++head) {
       const reference::Gradients gradients =
-          reference::Backward(problem, traits.numerics, b, h, ReadsStoredForward(kernel));
+          reference::Backward(problem, traits.numerics, b, head, ReadsStoredForward(kernel));
       if (!gradients.out_of_domain.empty()) {
         bound.Skip(gradients.out_of_domain);
         continue;
@@ -44,12 +44,13 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
       for (const auto& [op, judged] :
            {std::pair{Operand::dq, &gradients.dq}, std::pair{Operand::dk, &gradients.dk},
             std::pair{Operand::dv, &gradients.dv}}) {
-        for (int i = 0; i < problem.RealRows(op, b); ++i) {
-          if (!IsPromised(traits, c, op, b, i)) continue;
-          const int slot = problem.Slot(op, b, i);
-          for (int d = 0; d < c.dim; ++d) {
-            bound.Add(op, {b, h, i, d}, problem.Bits(op, b, h, slot, d), c.dtype,
-                      (*judged)[static_cast<size_t>(i)][static_cast<size_t>(d)]);
+        for (size_t row = 0; row < judged->size(); ++row) {
+          const int i = static_cast<int>(row);
+          Index at = HasQueryRows(op) ? problem.QueryAt(b, head, i) : Index{b, head, i, 0};
+          if (!IsPromised(traits, c, op, at)) continue;
+          for (; at.d < problem.Columns(op); ++at.d) {
+            bound.Add(op, at, problem.BitsAt(op, at), c.dtype,
+                      (*judged)[row][static_cast<size_t>(at.d)]);
           }
         }
       }

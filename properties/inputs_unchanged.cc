@@ -40,10 +40,11 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o}) {
     if (auto failure = FirstChange(before, problem, op)) return Verdict::Fails(*failure);
   }
-  if (before.lengths() != problem.lengths()) {
+  const bool same_mask = before.MaskBytes() == problem.MaskBytes();
+  if (!same_mask || before.lengths() != problem.lengths()) {
     return Verdict::Fails({.kind = kind::kInput,
-                           .region = "lengths",
-                           .where = "seqused or leftpad",
+                           .region = same_mask ? "lengths" : "attn_mask",
+                           .where = same_mask ? "seqused or leftpad" : "attn_mask",
                            .expected = "unchanged",
                            .got = "changed"});
   }

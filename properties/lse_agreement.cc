@@ -35,18 +35,17 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   if (auto verdict = Run(kernel, problem)) return *verdict;
   WithinBound bound;
   for (int b = 0; b < c.batch(); ++b) {
-    for (int h = 0; h < c.heads; ++h) {
-      const reference::Head head = reference::ReadHead(problem, b, h);
+    for (int head_kv = 0; head_kv < c.heads_kv(); ++head_kv) {
+      const reference::Head head = reference::ReadHead(problem, b, head_kv);
       for (int i = 0; i < head.len_q; ++i) {
-        if (!IsPromised(traits, c, Operand::lse, b, i)) continue;
+        const Index at = problem.QueryAt(b, head_kv, i);
+        if (!IsPromised(traits, c, Operand::lse, at)) continue;
         const reference::ForwardRow row = reference::Forward(head, traits.numerics, i);
         if (!row.out_of_domain.empty()) {
           bound.Skip(row.out_of_domain);
           continue;
         }
-        const int slot = problem.Slot(Operand::lse, b, i);
-        bound.Add(Operand::lse, {b, h, i, 0}, problem.Bits(Operand::lse, b, h, slot, 0), Dtype::f32,
-                  row.lse);
+        bound.Add(Operand::lse, at, problem.BitsAt(Operand::lse, at), Dtype::f32, row.lse);
       }
     }
   }

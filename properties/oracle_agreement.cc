@@ -37,17 +37,18 @@ std::string Unexplained(const Problem& problem, const KernelTraits& traits) {
   const NumericsProfile& profile = traits.numerics;
   if (c.dtype == Dtype::f32 || profile.p_rounding == 0 || profile.split != 0) return "";
   for (int b = 0; b < c.batch(); ++b) {
-    for (int h = 0; h < c.heads; ++h) {
+    for (int h = 0; h < c.heads_kv(); ++h) {
       const reference::Head head = reference::ReadHead(problem, b, h);
       std::vector<uint32_t> out;
       for (int i = 0; i < head.len_q; ++i) {
-        const int slot = problem.Slot(Operand::o, b, i);
-        for (int d = 0; d < c.dim; ++d) out.push_back(problem.Bits(Operand::o, b, h, slot, d));
+        for (int d = 0; d < problem.Columns(Operand::o); ++d) {
+          out.push_back(problem.BitsAt(Operand::o, problem.QueryAt(b, h, i, d)));
+        }
       }
       const int first_slot = head.len_k > 0 ? problem.Slot(Operand::k, b, 0) : 0;
       const auto best = reference::ExplainForward(head, profile, out, first_slot);
       if (!best.judged || best.ratio <= 1) continue;
-      return "out[b=" + std::to_string(b) + " h=" + std::to_string(h) + "] is " +
+      return "out[b=" + std::to_string(b) + " head_kv=" + std::to_string(h) + "] is " +
              Number(best.ratio) + " times off the nearest tiling, " + NameOf(best.model);
     }
   }
@@ -62,19 +63,19 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   if (auto verdict = Run(kernel, problem)) return *verdict;
   WithinBound bound;
   for (int b = 0; b < c.batch(); ++b) {
-    for (int h = 0; h < c.heads; ++h) {
+    for (int h = 0; h < c.heads_kv(); ++h) {
       const reference::Head head = reference::ReadHead(problem, b, h);
       for (int i = 0; i < head.len_q; ++i) {
-        if (!IsPromised(traits, c, Operand::o, b, i)) continue;
+        Index at = problem.QueryAt(b, h, i);
+        if (!IsPromised(traits, c, Operand::o, at)) continue;
         const reference::ForwardRow row = reference::Forward(head, traits.numerics, i);
         if (!row.out_of_domain.empty()) {
           bound.Skip(row.out_of_domain);
           continue;
         }
-        const int slot = problem.Slot(Operand::o, b, i);
-        for (int d = 0; d < c.dim; ++d) {
-          bound.Add(Operand::o, {b, h, i, d}, problem.Bits(Operand::o, b, h, slot, d), c.dtype,
-                    row.out[static_cast<size_t>(d)]);
+        for (; at.d < problem.Columns(Operand::o); ++at.d) {
+          bound.Add(Operand::o, at, problem.BitsAt(Operand::o, at), c.dtype,
+                    row.out[static_cast<size_t>(at.d)]);
         }
       }
     }

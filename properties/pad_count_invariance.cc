@@ -43,9 +43,9 @@ Problem Alone(const Problem& padded, int b) {
   Problem alone(c);
   for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o}) {
     if (op == Operand::d_o && !c.backward) continue;
-    for (int h = 0; h < c.heads; ++h) {
+    for (int h = 0; h < alone.Heads(op); ++h) {
       for (int i = 0; i < alone.RealRows(op, 0); ++i) {
-        for (int d = 0; d < c.dim; ++d) {
+        for (int d = 0; d < alone.Columns(op); ++d) {
           alone.SetBits(op, 0, h, i, d, padded.Bits(op, b, h, padded.Slot(op, b, i), d));
         }
       }
@@ -54,7 +54,7 @@ Problem Alone(const Problem& padded, int b) {
   return alone;
 }
 
-/// The two runs of one sequence and head side by side.
+/// The two runs of one sequence and head of K and V side by side.
 class Pair {
  public:
   Pair(const KernelRow& kernel, const Problem& padded, const Problem& alone, int b, int h,
@@ -64,13 +64,14 @@ class Pair {
   void CompareForward() {
     const reference::Head head = reference::ReadHead(alone_, 0, h_);
     for (int i = 0; i < head.len_q; ++i) {
-      if (!IsPromised(kernel_.traits, padded_.c(), Operand::o, b_, i)) continue;
+      if (!IsPromised(kernel_.traits, padded_.c(), Operand::o, padded_.QueryAt(b_, h_, i)))
+        continue;
       const reference::ForwardRow row = reference::Forward(head, kernel_.traits.numerics, i);
       if (!row.out_of_domain.empty()) {
         bound_.Skip(row.out_of_domain);
         continue;
       }
-      for (int d = 0; d < head.dim; ++d) {
+      for (int d = 0; d < padded_.Columns(Operand::o); ++d) {
         const double radius = row.out[static_cast<size_t>(d)].radius;
         Compare(Operand::o, i, d, radius, radius);
       }
@@ -97,7 +98,7 @@ class Pair {
 
   void CompareGradient(Operand op, const Matrix& alone, const Matrix& padded) {
     for (size_t i = 0; i < alone.size(); ++i) {
-      if (!IsPromised(kernel_.traits, padded_.c(), op, b_, static_cast<int>(i))) continue;
+      if (!IsPromised(kernel_.traits, padded_.c(), op, At(op, static_cast<int>(i)))) continue;
       for (size_t d = 0; d < alone[i].size(); ++d) {
         const reference::Judged &x = alone[i][d], &y = padded[i][d];
         Compare(op, static_cast<int>(i), static_cast<int>(d), x.radius,
@@ -106,16 +107,22 @@ class Pair {
     }
   }
 
+  /// Row `i` of those of the head of K and V.
+  Index At(Operand op, int i, int d = 0) const {
+    return HasQueryRows(op) ? padded_.QueryAt(b_, h_, i, d) : Index{b_, h_, i, d};
+  }
+
   void Compare(Operand op, int i, int d, double radius_alone, double radius_padded) {
     const Dtype dtype = padded_.DtypeOf(op);
-    const uint32_t x = alone_.Bits(op, 0, h_, alone_.Slot(op, 0, i), d);
-    const uint32_t y = padded_.Bits(op, b_, h_, padded_.Slot(op, b_, i), d);
+    const Index at = At(op, i, d);
+    const uint32_t x = alone_.BitsAt(op, {0, at.h, at.i, d});
+    const uint32_t y = padded_.BitsAt(op, at);
     bound_.Add(reference::PairRatio(dtype, x, y, radius_alone, radius_padded), [&] {
       const auto [expected, got] = Numbers(Decode(dtype, x), Decode(dtype, y));
       Failure failure;
       failure.kind = IsNan(dtype, x) || IsNan(dtype, y) ? kind::kNan : kind::kValue;
       failure.region = NameOf(op);
-      failure.where = Where(op, {b_, h_, i, d});
+      failure.where = Where(op, at);
       failure.expected = "alone: " + expected + " +- " + Number(radius_alone + radius_padded);
       failure.got = "padded: " + got;
       return failure;
@@ -149,7 +156,7 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
       refused = verdict;  // an entry point may refuse a tensor without elements
       continue;
     }
-    for (int h = 0; h < c.heads; ++h) {
+    for (int h = 0; h < c.heads_kv(); ++h) {
       Pair pair(kernel, padded, alone, b, h, bound);
       if (kernel.forward != nullptr) pair.CompareForward();
       if (c.backward) pair.CompareGradients();

@@ -33,10 +33,10 @@ void Prepare(Case& c, const KernelTraits& traits, Random& random) {
 void CheckPads(const Problem& problem, Operand op, FirstFailure& failures) {
   const Case& c = problem.c();
   for (int b = 0; b < c.batch(); ++b) {
-    for (int h = 0; h < c.heads; ++h) {
+    for (int h = 0; h < problem.Heads(op); ++h) {
       for (int slot = 0; slot < problem.Slots(op); ++slot) {
         if (problem.IsReal(op, b, slot)) continue;
-        for (int d = 0; d < c.dim; ++d) {
+        for (int d = 0; d < problem.Columns(op); ++d) {
           const uint32_t bits = problem.Bits(op, b, h, slot, d);
           failures.Add(IsZero(c.dtype, bits), [&] {
             return Failure{.kind = IsNan(c.dtype, bits) ? kind::kNan : kind::kValue,

@@ -5,8 +5,9 @@
 //   3. V = one-hot in the key, block by block =>  O = P: each P_ij >= 0, P_ij = 0 exactly where i
 //      does not see j, and sum_j P_ij = 1 within the bound below
 //
-// Preconditions: the row has a forward; pads hold what the row allows (probe 2: the largest finite
-// values); probe 3 needs a forward that repeats its bits, since it reads one P in several launches.
+// Preconditions: no sink, which takes a part of each row; the row has a forward; pads hold what the
+// row allows (probe 2: the largest finite values); probe 3 needs a forward that repeats its bits,
+// since it reads one P in several launches.
 //
 // Bound of probe 3. Let w_j be the kernel's weights, whatever their errors, and l their exact sum:
 // sum_j w_j / l = 1. A read is w_j / l, with one rounding of P (u_p, or eta_p where P underflows),
@@ -15,8 +16,9 @@
 //   rho = (1 + u_p)(1 + g(units(n) + R))(1 + G) - 1 + n (eta_p + underflow)     [row_sum_radius]
 // the sum of the reads is within (1 + rho)(1 + u_out) - 1 + reads * eta_out of 1.
 //
-// At most 8 launches read P. Longer rows are read in groups: with m = 8 dim columns, column g sums
-// the keys j = g mod m. The bound is the same, and group g is exactly 0 where i sees no key of it.
+// At most 8 launches read P. Longer rows are read in groups: with m = 8 dim_v columns, column g
+// sums the keys j = g mod m. The bound is the same, and group g is exactly 0 where i sees no key of
+// it.
 
 #include <algorithm>
 #include <cmath>
@@ -37,13 +39,14 @@ const char* Inapplicable(const KernelTraits&, bool has_forward, bool) {
 
 void Prepare(Case& c, const KernelTraits& traits, Random& random) {
   c.backward = false;
+  c.sink = false;
   c = WithAllowedFill(traits, c);
   if (!HasPads(c) && traits.pad_sides.Has(c.pad_side)) c.pad_k = random.Between(1, 8);
 }
 
 /// One row under the probes: where it is, and its bounds under V = 1.
 struct ProbedRow {
-  int b, h, i;
+  Index at;
   reference::ForwardRow bounds;
   double sum = 0;  // of P, as far as probe 3 has read it
 };
@@ -52,9 +55,10 @@ template <class Value>
 void SetValues(Problem& problem, Value value) {
   const Case& c = problem.c();
   for (int b = 0; b < c.batch(); ++b) {
-    for (int h = 0; h < c.heads; ++h) {
+    for (int h = 0; h < c.heads_kv(); ++h) {
       for (int j = 0; j < problem.RealRows(Operand::v, b); ++j) {
-        for (int d = 0; d < c.dim; ++d) problem.SetReal(Operand::v, {b, h, j, d}, value(j, d));
+        for (int d = 0; d < c.value_dim(); ++d)
+          problem.SetReal(Operand::v, {b, h, j, d}, value(j, d));
       }
     }
   }
@@ -67,11 +71,12 @@ std::vector<ProbedRow> RowsOf(const Problem& problem, const NumericsProfile& pro
   std::vector<ProbedRow> rows;
   const Case& c = problem.c();
   for (int b = 0; b < c.batch(); ++b) {
-    for (int h = 0; h < c.heads; ++h) {
-      const reference::Head head = reference::ReadHead(problem, b, h);
+    for (int head_kv = 0; head_kv < c.heads_kv(); ++head_kv) {
+      const reference::Head head = reference::ReadHead(problem, b, head_kv);
       for (int i = 0; i < head.len_q; ++i) {
-        if (head.visible[static_cast<size_t>(i)] == 0) continue;
-        ProbedRow row{b, h, i, reference::Forward(head, profile, i)};
+        const Index at = problem.QueryAt(b, head_kv, i);
+        if (SeesNothing(c, at.b, at.h, at.i)) continue;
+        ProbedRow row{at, reference::Forward(head, profile, i)};
         if (row.bounds.out_of_domain.empty()) {
           rows.push_back(std::move(row));
         } else {
@@ -84,14 +89,22 @@ std::vector<ProbedRow> RowsOf(const Problem& problem, const NumericsProfile& pro
 }
 
 uint32_t OutBits(const Problem& problem, const ProbedRow& row, int d) {
-  return problem.Bits(Operand::o, row.b, row.h, problem.Slot(Operand::o, row.b, row.i), d);
+  return problem.BitsAt(Operand::o, {row.at.b, row.at.h, row.at.i, d});
+}
+
+/// Whether the row sees any of the keys column, column + groups, ...
+bool SeesOneOf(const Case& c, const ProbedRow& row, int column, int groups) {
+  const int len_k = c.lens_k[static_cast<size_t>(row.at.b)];
+  int j = column;
+  while (j < len_k && !Sees(c, row.at.b, row.at.h, row.at.i, j)) j += groups;
+  return j < len_k;
 }
 
 Failure Broken(const ProbedRow& row, int d, const char* probe, std::string expected, double got) {
   Failure failure;
   failure.kind = std::isnan(got) ? kind::kNan : kind::kValue;
   failure.region = "out";
-  failure.where = Where(Operand::o, {row.b, row.h, row.i, d});
+  failure.where = Where(Operand::o, {row.at.b, row.at.h, row.at.i, d});
   failure.expected = std::string(probe) + ": " + std::move(expected);
   failure.got = "kernel: " + Numbers(got, 1).first;
   return failure;
@@ -102,9 +115,9 @@ void Read(const Problem& problem, std::vector<ProbedRow>& rows, int first, int g
           WithinBound& bound) {
   const Case& c = problem.c();
   for (ProbedRow& row : rows) {
-    for (int d = 0; d < c.dim && first + d < groups; ++d) {
+    for (int d = 0; d < c.value_dim() && first + d < groups; ++d) {
       const double p = Decode(c.dtype, OutBits(problem, row, d));
-      const bool seen = first + d < row.bounds.visible;
+      const bool seen = SeesOneOf(c, row, first + d, groups);
       const bool good = seen ? p >= 0 : p == 0;
       const std::string key = "V one-hot at key " + std::to_string(first + d);
       bound.Add(good ? 0 : INFINITY, [&] {
@@ -120,13 +133,14 @@ void JudgeSum(const Case& c, const ProbedRow& row, int groups, WithinBound& boun
   const double error = std::fabs(row.sum - 1);
   bound.Add(std::isnan(error) ? INFINITY : error / radius, [&] {
     Failure failure = Broken(row, 0, "V one-hot", Spell({1, radius}), row.sum);
-    failure.where = "sum of P[b=" + std::to_string(row.b) + " h=" + std::to_string(row.h) +
-                    " i=" + std::to_string(row.i) + "]";
+    failure.where = "sum of P[b=" + std::to_string(row.at.b) + " h=" + std::to_string(row.at.h) +
+                    " i=" + std::to_string(row.at.i) + "]";
     return failure;
   });
 }
 
 Verdict Check(const KernelRow& kernel, const Case& c) {
+  if (c.sink) return Verdict::NotApplicable("a sink takes a part of each row");
   const KernelTraits& traits = kernel.traits;
   Case run = WithAllowedFill(traits, c);
   run.backward = false;
@@ -137,7 +151,7 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   if (auto verdict = Run(kernel, problem)) return *verdict;
   std::vector<ProbedRow> rows = RowsOf(problem, traits.numerics, bound);
   for (const ProbedRow& row : rows) {
-    for (int d = 0; d < c.dim; ++d) {
+    for (int d = 0; d < c.value_dim(); ++d) {
       const uint32_t bits = OutBits(problem, row, d);
       const reference::Judged& one = row.bounds.out[static_cast<size_t>(d)];
       bound.Add(reference::Ratio(c.dtype, bits, one),
@@ -149,7 +163,7 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   problem.FillPads(Operand::v, AllowedFill(traits, Fill::huge));
   if (auto verdict = Run(kernel, problem)) return *verdict;
   for (const ProbedRow& row : rows) {
-    for (int d = 0; d < c.dim; ++d) {
+    for (int d = 0; d < c.value_dim(); ++d) {
       const uint32_t bits = OutBits(problem, row, d);
       bound.Add(IsZero(c.dtype, bits) ? 0 : INFINITY,
                 [&] { return Broken(row, d, "V = 0, huge in pads", "0", Decode(c.dtype, bits)); });
@@ -159,8 +173,8 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   if (traits.promises.determinism != Determinism::none && !rows.empty()) {
     problem.FillPads(Operand::v, run.fill);
     const int longest = *std::max_element(c.lens_k.begin(), c.lens_k.end());
-    const int groups = std::min(longest, kMaxReads * c.dim);
-    for (int first = 0; first < groups; first += c.dim) {
+    const int groups = std::min(longest, kMaxReads * c.value_dim());
+    for (int first = 0; first < groups; first += c.value_dim()) {
       SetValues(problem, [&](int j, int d) { return j % groups == first + d ? 1.0 : 0.0; });
       if (auto verdict = Run(kernel, problem)) return *verdict;
       Read(problem, rows, first, groups, bound);

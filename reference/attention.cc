@@ -195,7 +195,7 @@ Head ReadHead(const Problem& problem, int b, int h) {
   head.dim = c.dim;
   head.dtype = c.dtype;
   head.scale = static_cast<double>(SoftmaxScale(c));
-  for (int i = 0; i < head.len_q; ++i) head.visible.push_back(VisibleKeys(c, b, i));
+  for (int i = 0; i < head.len_q; ++i) head.visible.push_back(VisibleKeys(c, b, i).last);
   const auto read = [&](Operand op) {
     std::vector<double> values;
     for (int i = 0; i < problem.RealRows(op, b); ++i) {

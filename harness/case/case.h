@@ -17,15 +17,29 @@
 
 namespace padproof {
 
+/// Keys that a query sees around its own position; -1: as far as there are keys.
+struct Window {
+  int left = -1, right = -1;
+  bool operator==(const Window&) const = default;
+};
+
 struct Case {
   std::vector<int> lens_q;  // real queries of each sequence, from 0; its size is the batch
   std::vector<int> lens_k;  // real keys of each sequence, from 0
   int pad_q = 0;            // padded query slots beyond the longest sequence
   int pad_k = 0;            // padded key slots beyond the longest sequence
   PadSide pad_side = PadSide::right;
-  int heads = 1;
-  int dim = 1;  // head dimension
+  int heads = 1;  // of Q
+  int group = 1;  // query heads that share a head of K and V; in text heads=HEADS:HEADS_KV
+  int dim = 1;    // head dimension of Q and K
+  int dim_v = 0;  // of V and O, if another one; in text dim=DIM:DIM_V
   Mask mask = Mask::none;
+  Window window;  // of Mask::window_*; in text mask=window:LEFT,RIGHT:tl|br
+  MaskForm mask_form = MaskForm::lengths;
+  int holes = 0;  // pairs in a hundred that the mask tensor hides besides
+  Bias bias = Bias::none;
+  int softcap = 0;    // 0: none
+  bool sink = false;  // a sink a head
   Layout layout = Layout::bhsd;
   Dtype dtype = Dtype::f32;  // storage of Q, K, V, O and their gradients
   Values values = Values::normal;
@@ -39,6 +53,8 @@ struct Case {
   int batch() const { return static_cast<int>(lens_q.size()); }
   int seqlen_q() const;  // slots a sequence: longest real length + pad_q
   int seqlen_k() const;
+  int heads_kv() const { return heads / group; }
+  int value_dim() const { return dim_v != 0 ? dim_v : dim; }
 };
 
 /// Limits that Validate enforces; they keep one case under about a second on one core.
@@ -47,6 +63,8 @@ inline constexpr int kMaxLen = 4096;
 inline constexpr int kMaxPad = 4096;
 inline constexpr int kMaxHeads = 64;
 inline constexpr int kMaxDim = 256;
+inline constexpr int kMaxSoftcap = 1000;
+inline constexpr int kMaxHoles = 99;
 inline constexpr int64_t kMaxElements = int64_t{1}
                                         << 24;  // of the largest tensor, and of B*H*Sq*Sk
 
@@ -74,8 +92,18 @@ int SlotK(const Case& c, int b, int j);
 bool IsRealQ(const Case& c, int b, int slot);
 bool IsRealK(const Case& c, int b, int slot);
 
-/// Number of keys that real query `i` of sequence `b` sees: keys 0 .. VisibleKeys-1.
-int VisibleKeys(const Case& c, int b, int i);
+/// Keys first .. last - 1.
+struct KeyRange {
+  int first = 0, last = 0;
+  bool operator==(const KeyRange&) const = default;
+};
+
+/// The keys that the mask lets real query `i` of sequence `b` see, but for holes.
+KeyRange VisibleKeys(const Case& c, int b, int i);
+/// Whether real query `i` of query head `h` sees real key `j`, holes included.
+bool Sees(const Case& c, int b, int h, int i, int j);
+/// True when it sees none.
+bool SeesNothing(const Case& c, int b, int h, int i);
 
 bool HasPads(const Case& c);      // some sequence has a padded query or key slot
 bool HasEmptyRow(const Case& c);  // some real query sees no key

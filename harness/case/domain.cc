@@ -16,7 +16,8 @@ E Nearest(Set<E> set, E value) {
 
 int64_t Work(const Case& c) {
   const int64_t rows = int64_t{c.batch()} * c.heads;
-  return rows * std::max(1, c.seqlen_q()) * std::max(1, c.seqlen_k()) * c.dim;
+  const int widest = std::max(c.dim, c.value_dim());
+  return rows * std::max(1, c.seqlen_q()) * std::max(1, c.seqlen_k()) * widest;
 }
 
 int FitDim(const Domain& domain, int dim) {
@@ -28,10 +29,14 @@ int FitDim(const Domain& domain, int dim) {
 /// One cut that keeps lengths as long as anything else can give way.
 void Cut(const Domain& domain, Case& c) {
   const auto halve = [](int& value) { value /= 2; };
-  if (c.dim > 8 && FitDim(domain, c.dim / 2) < c.dim) {
+  if (c.dim_v > c.dim) {
+    c.dim_v = 0;
+  } else if (c.dim > 8 && FitDim(domain, c.dim / 2) < c.dim) {
     c.dim = FitDim(domain, c.dim / 2);
+    if (c.dim_v == c.dim) c.dim_v = 0;
   } else if (c.heads > 1) {
     --c.heads;
+    c.group = c.heads % c.group == 0 ? c.group : 1;
   } else if (c.batch() > 1) {
     c.lens_q.pop_back();
     c.lens_k.pop_back();
@@ -44,13 +49,44 @@ void Cut(const Domain& domain, Case& c) {
   }
 }
 
+void FitFeatures(const Domain& domain, Case& c) {
+  if (!domain.features.Has(Feature::gqa)) c.group = 1;
+  c.group = std::clamp(c.group, 1, c.heads);
+  while (c.heads % c.group != 0) --c.group;
+  const bool free = domain.features.Has(Feature::dim_v) && c.dim_v > 0;
+  c.dim_v = free ? FitDim(domain, c.dim_v) : 0;
+  if (c.dim_v == c.dim) c.dim_v = 0;
+  if (!domain.features.Has(Feature::softcap)) c.softcap = 0;
+  c.softcap = std::clamp(c.softcap, 0, kMaxSoftcap);
+  c.sink = c.sink && domain.features.Has(Feature::sink);
+  c.mask_form = Nearest(domain.mask_forms, c.mask_form);
+  c.bias = Nearest(domain.biases, c.bias);
+  const bool tensor = c.mask_form != MaskForm::lengths;
+  c.holes = tensor ? std::clamp(c.holes, 0, kMaxHoles) : 0;
+  if (tensor) c.bias = Bias::none;
+  if (!IsWindow(c.mask)) c.window = {};
+  c.window.left = std::clamp(c.window.left, -1, kMaxLen);
+  c.window.right = std::clamp(c.window.right, -1, kMaxLen);
+}
+
 }  // namespace
+
+std::string MissingFeature(Set<Feature> features, const Case& c) {
+  if (c.group > 1 && !features.Has(Feature::gqa)) return "fewer heads of K and V than of Q";
+  if (c.dim_v != 0 && !features.Has(Feature::dim_v)) return "a head dim of V other than that of Q";
+  if (c.softcap > 0 && !features.Has(Feature::softcap)) return "softcap";
+  if (c.sink && !features.Has(Feature::sink)) return "sink=true";
+  return {};
+}
 
 bool IsWithin(const Domain& domain, const Case& c) {
   return domain.dtypes.Has(c.dtype) && domain.layouts.Has(c.layout) && domain.masks.Has(c.mask) &&
-         domain.pad_sides.Has(c.pad_side) && c.dim <= domain.dim_max &&
-         c.dim % domain.dim_multiple == 0 && (domain.backward || !c.backward) &&
-         (c.backward || !domain.backward_only) && (domain.scheduled || c.schedule == Schedule{});
+         domain.pad_sides.Has(c.pad_side) && domain.mask_forms.Has(c.mask_form) &&
+         domain.biases.Has(c.bias) && MissingFeature(domain.features, c).empty() &&
+         c.dim <= domain.dim_max && c.value_dim() <= domain.dim_max &&
+         c.dim % domain.dim_multiple == 0 && c.value_dim() % domain.dim_multiple == 0 &&
+         (domain.backward || !c.backward) && (c.backward || !domain.backward_only) &&
+         (domain.scheduled || c.schedule == Schedule{});
 }
 
 Case Fit(const Domain& domain, Case c) {
@@ -70,6 +106,7 @@ Case Fit(const Domain& domain, Case c) {
   c.layout = Nearest(domain.layouts, c.layout);
   c.mask = Nearest(domain.masks, c.mask);
   c.pad_side = Nearest(domain.pad_sides, c.pad_side);
+  FitFeatures(domain, c);
   c.backward = domain.backward_only || (domain.backward && c.backward);
   if (!domain.scheduled) c.schedule = {};
   if (!c.schedule.Draws()) c.schedule.seed = 0;

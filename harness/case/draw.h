@@ -23,6 +23,10 @@ int Length(int tile, int largest, Random& random);
 /// 0, 1, a few, or about a tile.
 int Pad(int tile, Random& random);
 int Dim(const Domain& domain, Random& random);
+/// A head dim of V that is not the case's dim.
+int DimV(const Domain& domain, int dim, Random& random);
+/// Reaches of a window: 0, a few, about a tile, or no bound; rarely no bound at all.
+Window OneWindow(int tile, Random& random);
 Fill OneFill(Random& random);
 Schedule OneSchedule(Random& random);
 /// A rate of preemption, not 0.

@@ -17,7 +17,31 @@ enum class Layout : int32_t { bhsd = 0, bshd = 1 };
 /// Who sees whom among the real tokens of one sequence. Query i sees key j when
 ///   causal_tl:  j <= i                     (top-left alignment)
 ///   causal_br:  j <= i + len_k - len_q     (bottom-right alignment)
-enum class Mask : int32_t { none = 0, causal_tl = 1, causal_br = 2 };
+///   window_tl:  i - left <= j <= i + right, where a bound of -1 is none (flash-attention's window)
+///   window_br:  the same around i + len_k - len_q
+enum class Mask : int32_t { none = 0, causal_tl = 1, causal_br = 2, window_tl = 3, window_br = 4 };
+
+constexpr bool IsWindow(Mask mask) { return mask == Mask::window_tl || mask == Mask::window_br; }
+constexpr bool IsBottomRight(Mask mask) {
+  return mask == Mask::causal_br || mask == Mask::window_br;
+}
+
+/// How a kernel is told who sees whom, pads and Mask included.
+///   lengths   real lengths and left pads of each sequence, and the mask by name
+///   boolean   a tensor [b, h, sq, sk] of bytes, 1 keeps the pair: nothing else tells of pads
+///   additive  the same in the storage type, added to the scores: 0 keeps, -inf removes
+enum class MaskForm : int32_t { lengths = 0, boolean = 1, additive = 2 };
+
+/// What is added to the scores, after scale and softcap.
+///   alibi  -slope_h |i + len_k - len_q - j|, or -slope_h |i - j| under a top-left mask
+enum class Bias : int32_t { none = 0, alibi = 1 };
+
+/// What a kernel can do beyond plain attention.
+///   gqa      several query heads share one head of K and V (GQA, MQA)
+///   dim_v    V and O have a head dimension of their own
+///   softcap  s = softcap tanh(s / softcap)
+///   sink     one more term exp(sink_h) in the row sum, without a value
+enum class Feature : int32_t { gqa = 0, dim_v = 1, softcap = 2, sink = 3 };
 
 /// Where the padded slots of a sequence lie.
 enum class PadSide : int32_t { right = 0, left = 1 };
@@ -99,7 +123,20 @@ struct EnumText<Layout> {
 };
 template <>
 struct EnumText<Mask> {
-  static constexpr std::array<std::string_view, 3> names{"none", "causal:tl", "causal:br"};
+  static constexpr std::array<std::string_view, 5> names{"none", "causal:tl", "causal:br",
+                                                         "window:tl", "window:br"};
+};
+template <>
+struct EnumText<MaskForm> {
+  static constexpr std::array<std::string_view, 3> names{"lengths", "boolean", "additive"};
+};
+template <>
+struct EnumText<Bias> {
+  static constexpr std::array<std::string_view, 2> names{"none", "alibi"};
+};
+template <>
+struct EnumText<Feature> {
+  static constexpr std::array<std::string_view, 4> names{"gqa", "dim_v", "softcap", "sink"};
 };
 template <>
 struct EnumText<PadSide> {

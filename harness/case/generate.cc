@@ -53,6 +53,23 @@ int Dim(const Domain& domain, Random& random) {
   return multiple * std::clamp(dim / multiple, 1, count);
 }
 
+int DimV(const Domain& domain, int dim, Random& random) {
+  const int other = Dim(domain, random);
+  return other == dim ? 0 : other;
+}
+
+Window OneWindow(int tile, Random& random) {
+  const auto reach = [&] {
+    const uint32_t kind = random.Below(8);
+    if (kind < 2) return kind == 0 ? 0 : -1;
+    return kind < 5 ? random.Between(1, 5) : std::max(0, tile + random.Between(-1, 1));
+  };
+  Window window;
+  window.left = reach();
+  window.right = random.Chance(30) ? 0 : reach();  // causal windows are what models have
+  return window;
+}
+
 Fill OneFill(Random& random) {
   // Pads that may not be looked at at all are what most laws are about: half the draws.
   if (random.Chance(50)) return random.OneOf({Fill::nan, Fill::inf, Fill::bits});
@@ -96,9 +113,10 @@ struct Swarm {
         fills(random.Chance(75)),
         backward(random.Chance(75)),
         schedules(random.Chance(75)),
-        empties(random.Chance(75)) {}
+        empties(random.Chance(75)),
+        features(random.Chance(50)) {}
   bool batches, heads, pads, left, causal, layouts, dtypes, values, fills, backward, schedules,
-      empties;
+      empties, features;
 };
 
 int LengthUnder(const Swarm& swarm, int tile, int largest, Random& random) {
@@ -160,6 +178,23 @@ void Clash(const Swarm& swarm, Random& random, Case& c) {
   }
 }
 
+/// What few models have, each by itself and sometimes together.
+void DrawFeatures(const Domain& domain, Random& random, Case& c) {
+  if (domain.features.Has(Feature::gqa) && random.Chance(40)) {
+    const int heads_kv = random.OneOf({1, 1, 2});
+    c.group = random.OneOf({2, 2, 3});
+    c.heads = c.group * heads_kv;
+  }
+  if (random.Chance(25)) c.dim_v = draw::DimV(domain, c.dim, random);
+  if (random.Chance(25)) c.softcap = random.OneOf({1, 2, 30, 50});
+  c.sink = random.Chance(25);
+  if (random.Chance(30)) c.bias = draw::OneOf(domain.biases, random);
+  if (random.Chance(40)) {
+    c.mask_form = draw::OneOf(domain.mask_forms, random);
+    if (random.Chance(60)) c.holes = random.OneOf({10, 50, 90});
+  }
+}
+
 }  // namespace
 
 Case Generate(const Domain& domain, Random& random, int size) {
@@ -170,6 +205,8 @@ Case Generate(const Domain& domain, Random& random, int size) {
   // What a swarm leaves out stays at its default; Fit moves that into the domain.
   if (swarm.left) c.pad_side = draw::OneOf(domain.pad_sides, random);
   if (swarm.causal) c.mask = draw::OneOf(domain.masks, random);
+  if (IsWindow(c.mask)) c.window = draw::OneWindow(domain.tile_k, random);
+  if (swarm.features) DrawFeatures(domain, random, c);
   if (swarm.layouts) c.layout = draw::OneOf(domain.layouts, random);
   if (swarm.dtypes) c.dtype = draw::OneOf(domain.dtypes, random);
   if (swarm.values && random.Chance(75)) c.values = draw::OneOf(Set<Values>::All(), random);

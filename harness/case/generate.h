@@ -15,6 +15,9 @@ struct Domain {
   Set<Layout> layouts = Set<Layout>::All();
   Set<Mask> masks = Set<Mask>::All();
   Set<PadSide> pad_sides = Set<PadSide>::All();
+  Set<MaskForm> mask_forms = Set<MaskForm>::All();
+  Set<Bias> biases = Set<Bias>::All();
+  Set<Feature> features = Set<Feature>::All();
   int dim_max = 64;
   int dim_multiple = 1;
   int tile_q = 16;
@@ -23,6 +26,9 @@ struct Domain {
   bool backward_only = false;  // and nothing else: every case must ask for it
   bool scheduled = true;       // the SIMT schedule matters (backend "simt")
 };
+
+/// The feature of `c` that is not in `features`, or an empty string.
+std::string MissingFeature(Set<Feature> features, const Case& c);
 
 /// True when the kernel behind `domain` can run `c`.
 bool IsWithin(const Domain& domain, const Case& c);

@@ -106,7 +106,9 @@ void EachValue(E Case::* field, double percent) {
 TEST(Generate, EveryValueOfEveryFieldIsDrawn) {
   EachValue(&Case::dtype, 15);
   EachValue(&Case::layout, 25);
-  EachValue(&Case::mask, 15);
+  EachValue(&Case::mask, 10);
+  EachValue(&Case::mask_form, 4);
+  EachValue(&Case::bias, 4);
   EachValue(&Case::pad_side, 25);
   EachValue(&Case::fill, 5);
   EachValue(&Case::values, 4);
@@ -118,6 +120,12 @@ TEST(Generate, EveryValueOfEveryFieldIsDrawn) {
     EXPECT_GE(Percent([=](const Case& c) { return c.dim == dim; }), 5) << dim;
   }
   EXPECT_GE(Percent([](const Case& c) { return c.dim > 16; }), 2);
+  EXPECT_GE(Percent([](const Case& c) { return c.group > 1 && c.heads_kv() > 1; }), 4);
+  EXPECT_GE(Percent([](const Case& c) { return c.group > 1 && c.heads_kv() == 1; }), 8);
+  EXPECT_GE(Percent([](const Case& c) { return c.dim_v > 0; }), 8);
+  EXPECT_GE(Percent([](const Case& c) { return c.holes > 0; }), 4);
+  EXPECT_GE(Percent([](const Case& c) { return c.softcap > 0; }), 8);
+  EXPECT_GE(Percent([](const Case& c) { return c.sink; }), 8);
   for (int heads : {1, 2, 3, 4}) {
     EXPECT_GE(Percent([=](const Case& c) { return c.heads == heads; }), 8) << heads;
   }
@@ -165,6 +173,9 @@ TEST(Generate, StaysWithinTheDomain) {
                         .layouts = subset(Set<Layout>::All()),
                         .masks = subset(Set<Mask>::All()),
                         .pad_sides = subset(Set<PadSide>::All()),
+                        .mask_forms = subset(Set<MaskForm>::All()),
+                        .biases = {subset(Set<Bias>::All()).bits | 1u},
+                        .features = {random.Below(16)},
                         .dim_max = multiple * random.Between(1, 256 / multiple),
                         .dim_multiple = multiple,
                         .tile_q = random.OneOf({1, 16, 64, 128}),
@@ -216,8 +227,8 @@ TEST(Generate, SameSeedSameBits) {
       }
     }
   }
-  EXPECT_EQ(lines, 9049413896439708380ull);
-  EXPECT_EQ(bits, 4915593972786614545ull);
+  EXPECT_EQ(lines, 12386638925426415424ull);
+  EXPECT_EQ(bits, 2867895628583596442ull);
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "harness/base/random.h"
 #include "harness/case/case.h"
+#include "harness/case/recipe.h"
 
 namespace padproof {
 namespace {
@@ -48,7 +50,8 @@ std::string ValidateLens(const Case& c) {
 
 std::string ValidateSize(const Case& c) {
   const int64_t rows = int64_t{c.batch()} * c.heads;
-  const int64_t q = rows * c.seqlen_q() * c.dim, k = rows * c.seqlen_k() * c.dim;
+  const int widest = std::max(c.dim, c.value_dim());
+  const int64_t q = rows * c.seqlen_q() * widest, k = rows * c.seqlen_k() * widest;
   const int64_t scores = rows * c.seqlen_q() * c.seqlen_k();
   const auto expected = ": expected at most " + std::to_string(kMaxElements);
   if (q > kMaxElements) return "Q would have " + std::to_string(q) + " elements" + expected;
@@ -56,6 +59,29 @@ std::string ValidateSize(const Case& c) {
   if (scores > kMaxElements)
     return "there would be " + std::to_string(scores) + " scores" + expected;
   return {};
+}
+
+/// Fields that are right alone and may be wrong together.
+std::string ValidateTogether(const Case& c) {
+  if (c.heads % c.group != 0) {
+    return "heads is " + std::to_string(c.heads) + " and " + std::to_string(c.group) +
+           " of them share a head of K and V: expected a divisor of heads";
+  }
+  if (c.dim_v == c.dim) return "dim_v is dim: expected it left out then";
+  if (!IsWindow(c.mask) && c.window != Window{}) {
+    return "a window with mask " + std::string(NameOf(c.mask)) + ": expected one of window";
+  }
+  if (c.holes > 0 && c.mask_form == MaskForm::lengths) {
+    return "holes with mask_form=lengths: expected a mask tensor, boolean or additive";
+  }
+  if (c.bias == Bias::alibi && c.mask_form != MaskForm::lengths) {
+    return "bias=alibi with a mask tensor: expected mask_form=lengths, which tells positions";
+  }
+  if (!c.schedule.Draws() && c.schedule.seed != 0) {
+    return "schedule " + std::string(NameOf(c.schedule.order)) +
+           " has a seed: expected one only with random, warp_lag or preempt";
+  }
+  return ValidateSize(c);
 }
 
 }  // namespace
@@ -70,8 +96,16 @@ std::string Validate(const Case& c) {
       OutOfRange("pad_k", c.pad_k, 0, kMaxPad),
       Unnamed("pad_side", c.pad_side),
       OutOfRange("heads", c.heads, 1, kMaxHeads),
+      OutOfRange("the number of heads that share one of K and V", c.group, 1, kMaxHeads),
       OutOfRange("dim", c.dim, 1, kMaxDim),
+      OutOfRange("dim_v", c.dim_v, 0, kMaxDim),
       Unnamed("mask", c.mask),
+      OutOfRange("the window to the left", c.window.left, -1, kMaxLen),
+      OutOfRange("the window to the right", c.window.right, -1, kMaxLen),
+      Unnamed("mask_form", c.mask_form),
+      OutOfRange("holes", c.holes, 0, kMaxHoles),
+      Unnamed("bias", c.bias),
+      OutOfRange("softcap", c.softcap, 0, kMaxSoftcap),
       Unnamed("layout", c.layout),
       Unnamed("dtype", c.dtype),
       Unnamed("values", c.values),
@@ -81,11 +115,7 @@ std::string Validate(const Case& c) {
   for (const std::string& wrong : checks) {
     if (!wrong.empty()) return wrong;
   }
-  if (!c.schedule.Draws() && c.schedule.seed != 0) {
-    return "schedule " + std::string(NameOf(c.schedule.order)) +
-           " has a seed: expected one only with random, warp_lag or preempt";
-  }
-  return ValidateSize(c);
+  return ValidateTogether(c);
 }
 
 int SlotQ(const Case& c, int b, int i) { return Slot(c.lens_q, c.seqlen_q(), c.pad_side, b, i); }
@@ -99,17 +129,32 @@ bool IsRealK(const Case& c, int b, int slot) {
   return IsReal(c.lens_k, c.seqlen_k(), c.pad_side, b, slot);
 }
 
-int VisibleKeys(const Case& c, int b, int i) {
+KeyRange VisibleKeys(const Case& c, int b, int i) {
   const int len_q = c.lens_q[static_cast<size_t>(b)], len_k = c.lens_k[static_cast<size_t>(b)];
-  switch (c.mask) {
-    case Mask::none:
-      return len_k;
-    case Mask::causal_tl:
-      return std::min(i + 1, len_k);
-    case Mask::causal_br:
-      return std::clamp(i + 1 + len_k - len_q, 0, len_k);
-  }
-  return len_k;
+  const int at = IsBottomRight(c.mask) ? i + len_k - len_q : i;
+  KeyRange keys{0, len_k};
+  if (c.mask == Mask::causal_tl || c.mask == Mask::causal_br) keys.last = at + 1;
+  if (c.window.left >= 0) keys.first = at - c.window.left;
+  if (c.window.right >= 0) keys.last = at + c.window.right + 1;
+  keys.last = std::clamp(keys.last, 0, len_k);
+  keys.first = std::clamp(keys.first, 0, keys.last);
+  return keys;
+}
+
+bool Sees(const Case& c, int b, int h, int i, int j) {
+  const KeyRange keys = VisibleKeys(c, b, i);
+  if (j < keys.first || j >= keys.last) return false;
+  if (c.holes == 0) return true;
+  const auto word = [](int x) { return static_cast<uint64_t>(x); };
+  const uint64_t hash = HashOf({hash_salt::kHole, c.seed, word(b), word(h), word(i), word(j)});
+  return (hash >> 32) % 100 >= word(c.holes);
+}
+
+bool SeesNothing(const Case& c, int b, int h, int i) {
+  const KeyRange keys = VisibleKeys(c, b, i);
+  int j = keys.first;
+  while (j < keys.last && !Sees(c, b, h, i, j)) ++j;
+  return j >= keys.last;
 }
 
 bool HasPads(const Case& c) {
@@ -121,8 +166,11 @@ bool HasPads(const Case& c) {
 
 bool HasEmptyRow(const Case& c) {
   for (int b = 0; b < c.batch(); ++b) {
-    // Under every mask the first query sees the fewest keys.
-    if (c.lens_q[static_cast<size_t>(b)] > 0 && VisibleKeys(c, b, 0) == 0) return true;
+    for (int h = 0; h < (c.holes > 0 ? c.heads : 1); ++h) {
+      for (int i = 0; i < c.lens_q[static_cast<size_t>(b)]; ++i) {
+        if (SeesNothing(c, b, h, i)) return true;
+      }
+    }
   }
   return false;
 }

@@ -46,28 +46,68 @@ TEST(Geometry, EverySlotIsOneTokenOrAPad) {
   }
 }
 
+/// The formulas of enums.h, pair by pair.
+bool Formula(const Case& c, int i, int j) {
+  const int at = IsBottomRight(c.mask) ? i + c.lens_k[0] - c.lens_q[0] : i;
+  if (c.mask == Mask::none) return true;
+  if (!IsWindow(c.mask)) return j <= at;
+  return (c.window.left == -1 || j >= at - c.window.left) &&
+         (c.window.right == -1 || j <= at + c.window.right);
+}
+
 TEST(Geometry, VisibleKeysFollowTheMasksFormula) {
-  for (Mask mask : {Mask::none, Mask::causal_tl, Mask::causal_br}) {
+  std::vector<Case> masks;
+  for (Mask mask : {Mask::none, Mask::causal_tl, Mask::causal_br}) masks.push_back({.mask = mask});
+  for (Mask mask : {Mask::window_tl, Mask::window_br}) {
+    for (int left = -1; left <= 3; ++left) {
+      for (int right = -1; right <= 3; ++right) {
+        masks.push_back({.mask = mask, .window = {left, right}});
+      }
+    }
+  }
+  for (Case c : masks) {
     for (int len_q = 1; len_q <= 6; ++len_q) {
       for (int len_k = 0; len_k <= 6; ++len_k) {
-        Case c;
         c.lens_q = {len_q};
         c.lens_k = {len_k};
-        c.mask = mask;
         bool any_empty = false;
         for (int i = 0; i < len_q; ++i) {
           int sees = 0;
+          const KeyRange keys = VisibleKeys(c, 0, i);
           for (int j = 0; j < len_k; ++j) {
-            sees += mask == Mask::none || (mask == Mask::causal_tl && j <= i) ||
-                    (mask == Mask::causal_br && j <= i + len_k - len_q);
+            sees += Formula(c, i, j);
+            EXPECT_EQ(Sees(c, 0, 0, i, j), Formula(c, i, j)) << Print(c) << " " << i << " " << j;
+            EXPECT_EQ(j >= keys.first && j < keys.last, Formula(c, i, j)) << Print(c);
           }
           any_empty |= sees == 0;
-          EXPECT_EQ(VisibleKeys(c, 0, i), sees) << Print(c) << " i=" << i;
+          EXPECT_EQ(SeesNothing(c, 0, 0, i), sees == 0) << Print(c) << " i=" << i;
         }
         EXPECT_EQ(HasEmptyRow(c), any_empty) << Print(c);
       }
     }
   }
+}
+
+TEST(Geometry, HolesHideTheirShareAndNothingMore) {
+  Case c;
+  c.lens_q = c.lens_k = {40};
+  c.mask = Mask::causal_br;
+  c.mask_form = MaskForm::boolean;
+  for (int holes : {0, 10, 50, 99}) {
+    c.holes = holes;
+    int visible = 0, hidden = 0;
+    for (int h = 0; h < 4; ++h) {
+      for (int i = 0; i < 40; ++i) {
+        for (int j = 0; j < 40; ++j) {
+          const bool sees = Sees(c, 0, h, i, j);
+          EXPECT_FALSE(sees && j > i);
+          if (j <= i) ++(sees ? visible : hidden);
+        }
+      }
+    }
+    EXPECT_NEAR(100.0 * hidden / (visible + hidden), holes, 3);
+  }
+  EXPECT_TRUE(HasEmptyRow(c));  // a query that sees one key does not see it
 }
 
 TEST(Geometry, HasPadsSeesPadsAndRaggedBatches) {
@@ -98,7 +138,17 @@ TEST(Validate, SaysWhatIsAllowed) {
             "a length in lens_k is -1: expected 0 to 4096");
   EXPECT_EQ(wrong([](Case& c) { c.dim = 0; }), "dim is 0: expected 1 to 256");
   EXPECT_EQ(wrong([](Case& c) { c.pad_q = 4097; }), "pad_q is 4097: expected 0 to 4096");
-  EXPECT_EQ(wrong([](Case& c) { c.mask = static_cast<Mask>(9); }), "mask is 9: expected 0 to 2");
+  EXPECT_EQ(wrong([](Case& c) { c.mask = static_cast<Mask>(9); }), "mask is 9: expected 0 to 4");
+  EXPECT_EQ(wrong([](Case& c) { c.heads = 4, c.group = 3; }),
+            "heads is 4 and 3 of them share a head of K and V: expected a divisor of heads");
+  EXPECT_EQ(wrong([](Case& c) { c.dim_v = c.dim; }), "dim_v is dim: expected it left out then");
+  EXPECT_EQ(wrong([](Case& c) { c.mask = Mask::causal_tl, c.window.left = 2; }),
+            "a window with mask causal:tl: expected one of window");
+  EXPECT_EQ(wrong([](Case& c) { c.holes = 10; }),
+            "holes with mask_form=lengths: expected a mask tensor, boolean or additive");
+  EXPECT_EQ(wrong([](Case& c) { c.bias = Bias::alibi, c.mask_form = MaskForm::boolean; }),
+            "bias=alibi with a mask tensor: expected mask_form=lengths, which tells positions");
+  EXPECT_EQ(wrong([](Case& c) { c.softcap = -1; }), "softcap is -1: expected 0 to 1000");
   EXPECT_EQ(wrong([](Case& c) { c.schedule.seed = 1; }),
             "schedule forward has a seed: expected one only with random, warp_lag or preempt");
   EXPECT_EQ(wrong([](Case& c) { c.schedule = {.order = Order::reverse, .seed = 1}; }),

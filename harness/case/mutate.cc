@@ -12,9 +12,12 @@ namespace {
 int DifferingFields(const Case& a, const Case& b) {
   return (a.lens_q != b.lens_q) + (a.lens_k != b.lens_k) + (a.pad_q != b.pad_q) +
          (a.pad_k != b.pad_k) + (a.pad_side != b.pad_side) + (a.heads != b.heads) +
-         (a.dim != b.dim) + (a.mask != b.mask) + (a.layout != b.layout) + (a.dtype != b.dtype) +
-         (a.values != b.values) + (a.fill != b.fill) + (a.backward != b.backward) +
-         (a.schedule != b.schedule) + (a.seed != b.seed);
+         (a.group != b.group) + (a.dim != b.dim) + (a.dim_v != b.dim_v) +
+         (a.mask != b.mask || a.window != b.window) + (a.mask_form != b.mask_form) +
+         (a.holes != b.holes) + (a.bias != b.bias) + (a.softcap != b.softcap) + (a.sink != b.sink) +
+         (a.layout != b.layout) + (a.dtype != b.dtype) + (a.values != b.values) +
+         (a.fill != b.fill) + (a.backward != b.backward) + (a.schedule != b.schedule) +
+         (a.seed != b.seed);
 }
 
 /// One length becomes another one: a step, a tile's edge, a double, a half, a neighbour's, any.
@@ -67,8 +70,34 @@ void EditSchedule(Schedule& schedule, Random& random) {
   schedule.preempt = random.Chance(50) ? 0 : draw::Preempt(random);
 }
 
+void EditFeature(Case& c, const Domain& domain, Random& random) {
+  switch (random.Below(7)) {
+    case 0:
+      c.group = random.Between(1, 4);
+      c.heads = c.group * random.Between(1, 2);
+      return;
+    case 1:
+      c.dim_v = random.Chance(30) ? 0 : draw::DimV(domain, c.dim, random);
+      return;
+    case 2:
+      c.softcap = random.OneOf({0, 1, 2, 30, 50});
+      return;
+    case 3:
+      c.sink = !c.sink;
+      return;
+    case 4:
+      c.bias = draw::OneOf(domain.biases, random);
+      return;
+    case 5:
+      c.mask_form = draw::OneOf(domain.mask_forms, random);
+      return;
+    default:
+      c.holes = random.OneOf({0, 10, 50, 90});
+  }
+}
+
 void Edit(Case& c, const Domain& domain, Random& random) {
-  switch (random.Below(18)) {
+  switch (random.Below(21)) {
     case 0:
     case 1:
       return EditLength(c.lens_q, domain.tile_q, random);
@@ -96,6 +125,7 @@ void Edit(Case& c, const Domain& domain, Random& random) {
       return;
     case 10:
       c.mask = draw::OneOf(domain.masks, random);
+      if (IsWindow(c.mask)) c.window = draw::OneWindow(domain.tile_k, random);
       return;
     case 11:
       c.layout = draw::OneOf(domain.layouts, random);
@@ -114,6 +144,10 @@ void Edit(Case& c, const Domain& domain, Random& random) {
       return;
     case 16:
       return EditSchedule(c.schedule, random);
+    case 17:
+    case 18:
+    case 19:
+      return EditFeature(c, domain, random);
     default:
       c.seed = draw::Seed(random);
   }
@@ -149,9 +183,21 @@ Case Cross(const Case& a, const Case& b, const Domain& domain, Random& random) {
   if (from_b()) child.pad_q = b.pad_q;
   if (from_b()) child.pad_k = b.pad_k;
   if (from_b()) child.pad_side = b.pad_side;
-  if (from_b()) child.heads = b.heads;
+  if (from_b()) {
+    child.heads = b.heads;
+    child.group = b.group;
+  }
   if (from_b()) child.dim = b.dim;
-  if (from_b()) child.mask = b.mask;
+  if (from_b()) child.dim_v = b.dim_v;
+  if (from_b()) {
+    child.mask = b.mask;
+    child.window = b.window;
+  }
+  if (from_b()) child.mask_form = b.mask_form;
+  if (from_b()) child.holes = b.holes;
+  if (from_b()) child.bias = b.bias;
+  if (from_b()) child.softcap = b.softcap;
+  if (from_b()) child.sink = b.sink;
   if (from_b()) child.layout = b.layout;
   if (from_b()) child.dtype = b.dtype;
   if (from_b()) child.values = b.values;

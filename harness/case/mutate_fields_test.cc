@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "harness/case/mutate.h"
 
 namespace padproof {
@@ -23,8 +25,9 @@ const Domain kNarrow{.dtypes = SetOf(Dtype::f16, Dtype::bf16),
 int Differing(const Case& a, const Case& b) {
   int count = 0;
   const auto note = [&](const auto& x, const auto& y) { count += x == y ? 0 : 1; };
-  const auto& [lens_q, lens_k, pad_q, pad_k, pad_side, heads, dim, mask, layout, dtype, values,
-               fill, backward, schedule, seed] = a;
+  const auto& [lens_q, lens_k, pad_q, pad_k, pad_side, heads, group, dim, dim_v, mask, window,
+               mask_form, holes, bias, softcap, sink, layout, dtype, values, fill, backward,
+               schedule, seed] = a;
   note(lens_q, b.lens_q);
   note(lens_k, b.lens_k);
   note(pad_q, b.pad_q);
@@ -32,7 +35,14 @@ int Differing(const Case& a, const Case& b) {
   note(pad_side, b.pad_side);
   note(heads, b.heads);
   note(dim, b.dim);
-  note(mask, b.mask);
+  note(group, b.group);
+  note(dim_v, b.dim_v);
+  note(std::pair(mask, window), std::pair(b.mask, b.window));  // one field of the line
+  note(mask_form, b.mask_form);
+  note(holes, b.holes);
+  note(bias, b.bias);
+  note(softcap, b.softcap);
+  note(sink, b.sink);
   note(layout, b.layout);
   note(dtype, b.dtype);
   note(values, b.values);
@@ -62,7 +72,9 @@ TEST(MutateFields, AWalkStaysCheap) {
   Case c = Generate({}, random, 0);
   for (int n = 0; n < 5000; ++n) {
     c = Mutate(c, {}, random);
-    ASSERT_LE(int64_t{c.batch()} * c.heads * c.seqlen_q() * c.seqlen_k() * c.dim, kMaxWork);
+    ASSERT_LE(
+        int64_t{c.batch()} * c.heads * c.seqlen_q() * c.seqlen_k() * std::max(c.dim, c.value_dim()),
+        kMaxWork);
   }
 }
 

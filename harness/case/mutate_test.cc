@@ -62,6 +62,14 @@ TEST(Mutate, ReachesEveryField) {
     note("heads", next.heads != c.heads);
     note("dim", next.dim != c.dim);
     note("mask", next.mask != c.mask);
+    note("window", next.window != c.window);
+    note("group", next.group != c.group);
+    note("dim_v", next.dim_v != c.dim_v);
+    note("mask_form", next.mask_form != c.mask_form);
+    note("holes", next.holes != c.holes);
+    note("bias", next.bias != c.bias);
+    note("softcap", next.softcap != c.softcap);
+    note("sink", next.sink != c.sink);
     note("layout", next.layout != c.layout);
     note("dtype", next.dtype != c.dtype);
     note("values", next.values != c.values);
@@ -75,7 +83,7 @@ TEST(Mutate, ReachesEveryField) {
     note("seed", next.seed != c.seed);
     c = next;
   }
-  EXPECT_EQ(fields.size(), 17u);
+  EXPECT_EQ(fields.size(), 25u);
 }
 
 TEST(Cross, TakesFromBothParentsAndStaysInside) {

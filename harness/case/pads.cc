@@ -83,7 +83,7 @@ double LargestKey(const Case& c) {
   }
 }
 
-/// A hot key is 2^exponent times real query `query`.
+/// A hot key is 2^exponent times real query `query` of the first head that reads it.
 struct HotKey {
   int query;
   int exponent;
@@ -103,7 +103,7 @@ HotKey ChooseHotKey(const Case& c, const Pad& at, int len_q) {
         static_cast<int>(((hash >> (16 * attempt)) & 0xFFFF) % static_cast<uint64_t>(len_q));
     double square = 0, sum = 0, largest = 0;
     for (int d = 0; d < c.dim; ++d) {
-      const double q = Decode(c.dtype, RealBits(c, Operand::q, at.b, at.h, query, d));
+      const double q = Decode(c.dtype, RealBits(c, Operand::q, at.b, at.h * c.group, query, d));
       const double magnitude = q < 0 ? -q : q;
       square += q * q;
       sum += magnitude;
@@ -133,18 +133,19 @@ uint32_t Hot(const Case& c, const Pad& at) {
   struct Memo {
     Values values;
     Dtype dtype;
-    int dim, len_q, b, h, pad;
+    int dim, group, len_q, b, h, pad;
     uint64_t seed;
     bool operator==(const Memo&) const = default;
   };
-  const Memo wanted{c.values, c.dtype, c.dim, len_q, at.b, at.h, at.pad, c.seed};
+  const Memo wanted{c.values, c.dtype, c.dim, c.group, len_q, at.b, at.h, at.pad, c.seed};
   thread_local Memo last{};
   thread_local HotKey choice{};
   if (!(last == wanted)) {
     choice = ChooseHotKey(c, at, len_q);
     last = wanted;
   }
-  const double q = Decode(c.dtype, RealBits(c, Operand::q, at.b, at.h, choice.query, at.d));
+  const double q =
+      Decode(c.dtype, RealBits(c, Operand::q, at.b, at.h * c.group, choice.query, at.d));
   return Encode(c.dtype, q * static_cast<double>(uint64_t{1} << choice.exponent));
 }
 

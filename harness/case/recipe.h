@@ -19,6 +19,8 @@ inline constexpr uint64_t kOffset = 4;
 inline constexpr uint64_t kChannel = 5;
 inline constexpr uint64_t kPad = 6;
 inline constexpr uint64_t kPick = 7;
+inline constexpr uint64_t kHole = 8;
+inline constexpr uint64_t kSink = 9;
 }  // namespace hash_salt
 
 struct Element {

@@ -24,6 +24,11 @@ uint64_t RankOfFill(Fill fill) {
   }
 }
 
+/// None, then half of the pairs, which shows in the smallest shapes.
+uint64_t RankOfHoles(int holes) {
+  return holes == 0 ? 0 : holes == 50 ? 1 : static_cast<uint64_t>(holes) + 1;
+}
+
 /// A warp that lags is told in one sentence, a random order in none.
 uint64_t RankOfOrder(Order order) {
   switch (order) {
@@ -74,7 +79,9 @@ class Candidates {
   explicit Candidates(const Case& c) : from_(c), complexity_(ComplexityOf(c)) {}
 
   /// Adds `c` if it is simpler, valid and new.
-  void Add(const Case& c) {
+  void Add(Case c) {
+    if (c.dim_v == c.dim) c.dim_v = 0;
+    if (!IsWindow(c.mask)) c.window = {};
     if (!(ComplexityOf(c) < complexity_) || !Validate(c).empty()) return;
     if (std::find(list_.begin(), list_.end(), c) == list_.end()) list_.push_back(c);
   }
@@ -93,7 +100,7 @@ class Candidates {
 
  private:
   const Case& from_;
-  std::array<uint64_t, 17> complexity_;
+  std::array<uint64_t, kComplexity> complexity_;
   std::vector<Case> list_;
 };
 
@@ -143,17 +150,51 @@ void AddPlain(const Case& c, Candidates& out) {
 
 void AddMasks(const Case& c, Candidates& out) {
   if (c.mask == Mask::none) return;
-  out.Set(&Case::mask, std::array{Mask::none});
+  out.Set(&Case::mask, std::array{Mask::none, Mask::causal_tl, Mask::causal_br});
   if (HasEmptyRow(c)) {  // a row that its mask empties may as well have no key
     Case keyless = c;
     keyless.mask = Mask::none;
     for (size_t b = 0; b < c.lens_q.size(); ++b) {
-      const bool empty = c.lens_q[b] > 0 && VisibleKeys(c, static_cast<int>(b), 0) == 0;
+      const bool empty = c.lens_q[b] > 0 && SeesNothing(c, static_cast<int>(b), 0, 0);
       if (empty) keyless.lens_k[b] = 0;
     }
     out.Add(keyless);
   }
-  out.Set(&Case::mask, std::array{Mask::causal_tl});
+  if (!IsWindow(c.mask)) return;
+  Case window = c;  // top-left, no bound, then reaches that halve
+  window.mask = Mask::window_tl;
+  out.Add(window);
+  for (int Window::* side : {&Window::left, &Window::right}) {
+    std::vector<int> reaches{-1};
+    if (c.window.*side > 0) {
+      for (int reach : Smaller(c.window.*side, 0)) reaches.push_back(reach);
+    }
+    for (int reach : reaches) {
+      window = c;
+      window.window.*side = reach;
+      out.Add(window);
+    }
+  }
+}
+
+void AddFeatures(const Case& c, Candidates& out) {
+  out.Set(&Case::mask_form, std::array{MaskForm::lengths, MaskForm::boolean});
+  Case told = c;  // lengths know no holes
+  told.mask_form = MaskForm::lengths;
+  told.holes = 0;
+  out.Add(told);
+  out.Set(&Case::holes, std::array{0, 50, 10, 90});
+  out.Set(&Case::bias, std::array{Bias::none});
+  out.Set(&Case::softcap, std::array{0, 1});
+  out.Set(&Case::sink, std::array{false});
+  out.Set(&Case::group, std::array{1});
+  Case one = c;  // one head of K and V
+  one.heads = c.group;
+  out.Add(one);
+  if (c.group > 2) {
+    one.heads = one.group = 2;
+    out.Add(one);
+  }
 }
 
 void AddDims(const Case& c, Candidates& out) {
@@ -164,6 +205,10 @@ void AddDims(const Case& c, Candidates& out) {
     if (dim >= 1) dims.push_back(dim);
   }
   out.Set(&Case::dim, dims);
+  if (c.dim_v == 0) return;
+  std::vector<int> dims_v{0};
+  for (int dim = 1; dim < c.dim_v; dim *= 2) dims_v.push_back(dim);
+  out.Set(&Case::dim_v, dims_v);
 }
 
 void AddLens(const Case& c, Candidates& out) {
@@ -291,13 +336,22 @@ void AddSchedules(const Case& c, Candidates& out) {
 
 }  // namespace
 
-std::array<uint64_t, 17> ComplexityOf(const Case& c) {
+std::array<uint64_t, kComplexity> ComplexityOf(const Case& c) {
+  const auto reach = [](int r) { return static_cast<uint64_t>(r + 1); };  // no bound is simplest
   uint64_t lens = 0;
   for (int len : c.lens_q) lens += RankOfLen(len);
   for (int len : c.lens_k) lens += RankOfLen(len);
   return {static_cast<uint64_t>(c.batch()),
+          static_cast<uint64_t>(c.mask_form),
+          RankOfHoles(c.holes),
           static_cast<uint64_t>(c.mask),
+          reach(c.window.left) + reach(c.window.right),
+          static_cast<uint64_t>(c.bias),
+          static_cast<uint64_t>(c.softcap),
+          c.sink ? 1u : 0u,
+          static_cast<uint64_t>(c.group),
           static_cast<uint64_t>(c.heads),
+          static_cast<uint64_t>(c.dim_v),
           static_cast<uint64_t>(c.dim),
           c.backward ? 1u : 0u,
           lens,
@@ -319,6 +373,7 @@ std::vector<Case> Simplify(const Case& c) {
   AddParts(c, out);
   AddPlain(c, out);
   AddMasks(c, out);
+  AddFeatures(c, out);
   out.Set(&Case::heads, Smaller(c.heads, 1));
   AddDims(c, out);
   out.Set(&Case::backward, std::array{false});

@@ -127,6 +127,21 @@ TEST(Simplify, KeepsTheMaskOnlyWhenItMatters) {
       "lens_q=1 lens_k=0 dim=1 mask=causal:br");
 }
 
+TEST(Simplify, TellsOfAVariantOnlyWhatMatters) {
+  ExpectMinimal([](const Case& c) { return c.group > 1; }, "lens_q=1 lens_k=1 heads=2:1 dim=1");
+  ExpectMinimal([](const Case& c) { return c.heads > 2 && c.group == 2; },
+                "lens_q=1 lens_k=1 heads=4:2 dim=1");
+  ExpectMinimal([](const Case& c) { return c.dim_v > c.dim; }, "lens_q=1 lens_k=1 dim=1:2");
+  ExpectMinimal([](const Case& c) { return c.holes > 0 && c.mask_form == MaskForm::additive; },
+                "lens_q=1 lens_k=1 dim=1 mask_form=additive holes=50");
+  ExpectMinimal([](const Case& c) { return c.softcap > 0; }, "lens_q=1 lens_k=1 dim=1 softcap=1");
+  ExpectMinimal([](const Case& c) { return c.sink; }, "lens_q=1 lens_k=1 dim=1 sink=true");
+  ExpectMinimal([](const Case& c) { return c.bias == Bias::alibi; },
+                "lens_q=1 lens_k=1 dim=1 bias=alibi");
+  ExpectMinimal([](const Case& c) { return c.window.left == 0 && c.lens_k[0] > 1; },
+                "lens_q=1 lens_k=2 dim=1 mask=window:0,-1:tl");
+}
+
 TEST(Simplify, RetellsALongRowWithIncreasingValues) {
   const auto fails = [](const Case& c) {
     return c.lens_k[0] > (c.values == Values::increasing ? 16 : 28);

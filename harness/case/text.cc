@@ -96,6 +96,86 @@ std::string ReadSchedule(std::string_view text, Schedule& value) {
          "preemption, as in forward:SEED,preempt:N, with SEED from 0 and N from 1 to 4294967295";
 }
 
+/// FIRST or FIRST:SECOND, each from 1 to `high`; `second` is 0 where it is not there.
+std::string ReadPair(std::string_view text, int& first, int& second, int high,
+                     const char* expected) {
+  const size_t colon = std::min(text.find(':'), text.size());
+  int a = 0, b = 0;
+  bool right = ReadInt(text.substr(0, colon), a, 1, high).empty();
+  if (colon < text.size()) right = right && ReadInt(text.substr(colon + 1), b, 1, high).empty();
+  if (!right) return expected;
+  first = a;
+  second = b;
+  return {};
+}
+
+/// HEADS or HEADS:HEADS_KV.
+std::string ReadHeads(std::string_view text, Case& c) {
+  static const std::string expected = "heads or heads:heads_kv, whole numbers from 1 to " +
+                                      std::to_string(kMaxHeads) +
+                                      ", the second a divisor of the first";
+  int heads = 0, heads_kv = 0;
+  std::string wrong = ReadPair(text, heads, heads_kv, kMaxHeads, expected.c_str());
+  if (!wrong.empty()) return wrong;
+  if (heads_kv == 0) heads_kv = heads;
+  if (heads % heads_kv != 0) return expected;
+  c.heads = heads;
+  c.group = heads / heads_kv;
+  return {};
+}
+
+/// DIM or DIM:DIM_V.
+std::string ReadDim(std::string_view text, Case& c) {
+  static const std::string expected =
+      "dim or dim:dim_v, whole numbers from 1 to " + std::to_string(kMaxDim);
+  std::string wrong = ReadPair(text, c.dim, c.dim_v, kMaxDim, expected.c_str());
+  if (wrong.empty() && c.dim_v == c.dim) c.dim_v = 0;
+  return wrong;
+}
+
+/// A whole number from 0, or -1.
+bool ReadReach(std::string_view text, int& reach) {
+  if (text != "-1") return ReadInt(text, reach, 0, kMaxLen).empty();
+  reach = -1;
+  return true;
+}
+
+/// A mask's name, with the window's reach after its first word: window:LEFT,RIGHT:tl.
+std::string ReadMask(std::string_view text, Case& c) {
+  constexpr std::string_view kWindow = "window:";
+  if (text.substr(0, kWindow.size()) == kWindow) {
+    std::string_view rest = text.substr(kWindow.size());
+    const size_t comma = std::min(rest.find(','), rest.size());
+    const size_t colon = std::min(rest.find(':'), rest.size());
+    Window window;
+    const bool right = comma < colon && colon < rest.size() &&
+                       ReadReach(rest.substr(0, comma), window.left) &&
+                       ReadReach(rest.substr(comma + 1, colon - comma - 1), window.right);
+    const std::string_view corner = right ? rest.substr(colon + 1) : "";
+    if (corner == "tl" || corner == "br") {
+      c.mask = corner == "tl" ? Mask::window_tl : Mask::window_br;
+      c.window = window;
+      return {};
+    }
+  } else {
+    Mask mask = Mask::none;
+    if (ReadName(text, mask).empty()) {
+      c.mask = mask;
+      return {};
+    }
+  }
+  return "one of none, causal:tl, causal:br, window:LEFT,RIGHT:tl, window:LEFT,RIGHT:br with "
+         "LEFT and RIGHT from -1 (no bound) to " +
+         std::to_string(kMaxLen);
+}
+
+std::string PrintMask(const Case& c) {
+  const std::string name(NameOf(c.mask));
+  if (!IsWindow(c.mask)) return name;
+  return "window:" + std::to_string(c.window.left) + "," + std::to_string(c.window.right) +
+         name.substr(name.rfind(':'));
+}
+
 std::string ReadSeed(std::string_view text, uint64_t& value) {
   if (ReadNumber(text, value)) return {};
   return "a whole number from 0 to " + std::to_string(std::numeric_limits<uint64_t>::max());
@@ -140,22 +220,39 @@ constexpr Field NameField(std::string_view name) {
           [](const Case& c) { return TextOf(c.*member); }};
 }
 
+template <bool Case::* member>
+constexpr Field BoolField(std::string_view name) {
+  return {name, false, [](std::string_view text, Case& c) { return ReadBool(text, c.*member); },
+          [](const Case& c) { return std::string(c.*member ? "true" : "false"); }};
+}
+
 constexpr std::array kFields{
     LensField<&Case::lens_q>("lens_q"),
     LensField<&Case::lens_k>("lens_k"),
     IntField<&Case::pad_q, 0, kMaxPad>("pad_q", false),
     IntField<&Case::pad_k, 0, kMaxPad>("pad_k", false),
     NameField<PadSide, &Case::pad_side>("pad_side"),
-    IntField<&Case::heads, 1, kMaxHeads>("heads", false),
-    IntField<&Case::dim, 1, kMaxDim>("dim", true),
-    NameField<Mask, &Case::mask>("mask"),
+    Field{"heads", false, ReadHeads,
+          [](const Case& c) {
+            const std::string heads = std::to_string(c.heads);
+            return c.group == 1 ? heads : heads + ":" + std::to_string(c.heads_kv());
+          }},
+    Field{"dim", true, ReadDim,
+          [](const Case& c) {
+            const std::string dim = std::to_string(c.dim);
+            return c.dim_v == 0 ? dim : dim + ":" + std::to_string(c.dim_v);
+          }},
+    Field{"mask", false, ReadMask, PrintMask},
+    NameField<MaskForm, &Case::mask_form>("mask_form"),
+    IntField<&Case::holes, 0, kMaxHoles>("holes", false),
+    NameField<Bias, &Case::bias>("bias"),
+    IntField<&Case::softcap, 0, kMaxSoftcap>("softcap", false),
+    BoolField<&Case::sink>("sink"),
     NameField<Layout, &Case::layout>("layout"),
     NameField<Dtype, &Case::dtype>("dtype"),
     NameField<Values, &Case::values>("values"),
     NameField<Fill, &Case::fill>("fill"),
-    Field{"backward", false,
-          [](std::string_view text, Case& c) { return ReadBool(text, c.backward); },
-          [](const Case& c) { return std::string(c.backward ? "true" : "false"); }},
+    BoolField<&Case::backward>("backward"),
     Field{"schedule", false,
           [](std::string_view text, Case& c) { return ReadSchedule(text, c.schedule); },
           [](const Case& c) { return Print(c.schedule); }},

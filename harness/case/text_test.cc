@@ -32,6 +32,21 @@ TEST(Text, EveryFieldInOrder) {
   EXPECT_EQ(c->lens_k, (std::vector<int>{3, 17}));
 }
 
+TEST(Text, VariantsOfAttention) {
+  const std::string line =
+      "lens_q=2 lens_k=3 heads=6:2 dim=8:4 mask=window:2,-1:br mask_form=additive holes=10 "
+      "softcap=30 sink=true";
+  const Result<Case> c = Parse(line);
+  ASSERT_TRUE(c) << c.error().message;
+  EXPECT_EQ(Print(*c), line);
+  EXPECT_EQ(c->group, 3);
+  EXPECT_EQ(c->heads_kv(), 2);
+  EXPECT_EQ(c->value_dim(), 4);
+  EXPECT_EQ(c->window, (Window{2, -1}));
+  EXPECT_EQ(ErrorOf("lens_q=1 lens_k=1 heads=2:2 dim=4:4 bias=alibi"),
+            "accepted as lens_q=1 lens_k=1 heads=2 dim=4 bias=alibi");
+}
+
 TEST(Text, AnyOrderAndBlanksAndDefaults) {
   EXPECT_EQ(ErrorOf("\tdim=2  seed=0 lens_k=1 fill=zero backward=false lens_q=1 schedule=forward "),
             "accepted as lens_q=1 lens_k=1 dim=2");
@@ -49,9 +64,19 @@ TEST(Text, RoundTrips) {
 
 TEST(Text, ErrorsNameColumnAndRemedy) {
   EXPECT_EQ(ErrorOf("lens_q=1 lens_k=1 dim=1 mask=casual"),
-            "column 25: 'mask=casual': expected one of none, causal:tl, causal:br");
-  EXPECT_EQ(ErrorOf("lens_q=1 lens_k=1 dim=1 heads=0"),
-            "column 25: 'heads=0': expected a whole number from 1 to 64");
+            "column 25: 'mask=casual': expected one of none, causal:tl, causal:br, "
+            "window:LEFT,RIGHT:tl, window:LEFT,RIGHT:br with LEFT and RIGHT from -1 (no bound) to "
+            "4096");
+  for (const char* mask : {"window:tl", "window:1:tl", "window:1,2", "window:1,2:xx",
+                           "window:-2,0:tl", "window:,:tl"}) {
+    EXPECT_FALSE(Parse(std::string("lens_q=1 lens_k=1 dim=1 mask=") + mask)) << mask;
+  }
+  EXPECT_EQ(ErrorOf("dim=8:"),
+            "column 1: 'dim=8:': expected dim or dim:dim_v, whole numbers from 1 to 256");
+  EXPECT_EQ(
+      ErrorOf("lens_q=1 lens_k=1 dim=1 heads=0"),
+      "column 25: 'heads=0': expected heads or heads:heads_kv, whole numbers from 1 to 64, the "
+      "second a divisor of the first");
   EXPECT_EQ(ErrorOf("lens_q=1 lens_k=1 dim=1 dim=2"),
             "column 25: 'dim=2': expected each field once, the first is at column 19");
   EXPECT_EQ(ErrorOf("lens_q=1,2 lens_k=1 dim=1"),
@@ -151,7 +176,8 @@ TEST(Text, RefusesWhatAlmostIsANumber) {
 TEST(Text, GarbageIsQuotedSafely) {
   using namespace std::string_view_literals;
   EXPECT_EQ(ErrorOf("dim=\0\x01\xff\n"sv),
-            "column 1: 'dim=\\x00\\x01\\xff\\x0a': expected a whole number from 1 to 256");
+            "column 1: 'dim=\\x00\\x01\\xff\\x0a': expected dim or dim:dim_v, whole numbers from 1 "
+            "to 256");
   const std::string long_word(200, 'x');
   EXPECT_NE(ErrorOf(long_word).find("'" + std::string(40, 'x') + "...'"), std::string::npos);
   EXPECT_EQ(ErrorOf(std::string(100000, ' ')),

@@ -128,6 +128,21 @@ uint32_t RealBits(const Case& c, Operand op, int b, int h, int i, int d) {
   return TokenBits(c, op, {.stream = hash_salt::kReal, .b = b, .h = h, .i = i, .d = d});
 }
 
+float AlibiSlope(int h) { return 1.0f / static_cast<float>(2 << (h % 8)); }
+
+double BiasOf(const Case& c, int b, int h, int i, int j) {
+  if (c.bias == Bias::none) return 0;
+  const bool top_left = c.mask == Mask::causal_tl || c.mask == Mask::window_tl;
+  const size_t at = static_cast<size_t>(b);
+  const int shift = top_left ? 0 : c.lens_k[at] - c.lens_q[at];
+  return -static_cast<double>(AlibiSlope(h)) * std::abs(i + shift - j);
+}
+
+float SinkOf(const Case& c, int h) {
+  const uint64_t hash = HashOf({hash_salt::kSink, c.seed, static_cast<uint64_t>(h)});
+  return static_cast<float>(1 + Normal(c.seed, hash));
+}
+
 float SoftmaxScale(const Case& c) {
   // 1/sqrt(dim) = m * 2^-shift with 2^23 <= m < 2^24. The floor of m by bisection on m*m*dim, which
   // stays below 2^57; then up if the true value is past the middle (it is never on it: an odd

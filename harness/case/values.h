@@ -31,6 +31,24 @@ uint32_t RealBits(const Case& c, Operand op, int b, int h, int i, int d);
 /// `dtype` is c.dtype, or f32 for lse.
 uint32_t PadBits(const Case& c, Fill fill, Operand op, int b, int h, int pad, int d);
 
+/// True when `op` has the heads of K and V, false when it has those of Q.
+constexpr bool HasKeyHeads(Operand op) { return !HasQueryRows(op); }
+
+/// True when the rows of `op` are of value_dim elements, like V.
+constexpr bool HasValueColumns(Operand op) {
+  return op == Operand::v || op == Operand::o || op == Operand::d_o || op == Operand::dv;
+}
+
+/// ALiBi's slope of query head `h`: 2^-1, 2^-2, ... 2^-8 and again (Press et al. 2022, for 8
+/// heads).
+float AlibiSlope(int h);
+
+/// The bias of the pair (i, j) of real tokens in query head `h`: an exact number.
+double BiasOf(const Case& c, int b, int h, int i, int j);
+
+/// The sink of query head `h`, roughly N(0, 1) plus 1.
+float SinkOf(const Case& c, int h);
+
 /// float(1/sqrt(dim)), rounded to nearest: the exact number that kernels and oracle use.
 float SoftmaxScale(const Case& c);
 

@@ -32,6 +32,12 @@ void PrintKernel(const KernelInfo& kernel) {
   fmt::print("  takes     {}  layout {}  mask {}  pads {}  dim <= {}{}\n", Words(t.dtypes),
              Words(t.layouts), Words(t.masks), Words(t.pad_sides), t.dim_max,
              t.dim_multiple > 1 ? fmt::format(", multiple of {}", t.dim_multiple) : "");
+  const bool plain = t.mask_forms == SetOf(MaskForm::lengths) && t.biases == SetOf(Bias::none) &&
+                     t.features.bits == 0;
+  if (!plain) {
+    fmt::print("            mask told by {}  bias {}{}{}\n", Words(t.mask_forms), Words(t.biases),
+               t.features.bits != 0 ? "  with " : "", Words(t.features));
+  }
   fmt::print("  does      {}{}{}; tiles {}x{}\n", kernel.has_forward ? "forward" : "",
              kernel.has_forward && kernel.has_backward ? " and " : "",
              kernel.has_backward ? "backward" : "", t.tile_q, t.tile_k);

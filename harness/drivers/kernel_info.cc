@@ -13,6 +13,9 @@ Domain DomainOf(const KernelInfo& kernel) {
   domain.layouts = traits.layouts;
   domain.masks = traits.masks;
   domain.pad_sides = traits.pad_sides;
+  domain.mask_forms = traits.mask_forms;
+  domain.biases = traits.biases;
+  domain.features = traits.features;
   domain.dim_max = traits.dim_max;
   domain.dim_multiple = traits.dim_multiple;
   domain.tile_q = traits.tile_q;

@@ -13,6 +13,9 @@ json ToJsonValue(const KernelTraits& t) {
           {"layouts", t.layouts.bits},
           {"masks", t.masks.bits},
           {"pad_sides", t.pad_sides.bits},
+          {"mask_forms", t.mask_forms.bits},
+          {"biases", t.biases.bits},
+          {"features", t.features.bits},
           {"dim_max", t.dim_max},
           {"dim_multiple", t.dim_multiple},
           {"seqlen_k_min", t.seqlen_k_min},
@@ -47,6 +50,9 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("layouts").get_to(t.layouts.bits);
   j.at("masks").get_to(t.masks.bits);
   j.at("pad_sides").get_to(t.pad_sides.bits);
+  j.at("mask_forms").get_to(t.mask_forms.bits);
+  j.at("biases").get_to(t.biases.bits);
+  j.at("features").get_to(t.features.bits);
   j.at("dim_max").get_to(t.dim_max);
   j.at("dim_multiple").get_to(t.dim_multiple);
   j.at("seqlen_k_min").get_to(t.seqlen_k_min);

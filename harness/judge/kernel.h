@@ -33,7 +33,7 @@ struct AttentionArgs {
   int32_t heads;
   int32_t seqlen_q;  // padded lengths: slots a sequence
   int32_t seqlen_k;
-  int32_t dim;
+  int32_t dim;  // of q, k, dq, dk
   Mask mask;
   float softmax_scale;       // exact fp32 number, 1/sqrt(dim) rounded to nearest
   const int32_t* seqused_q;  // [batch] real queries of each sequence
@@ -50,6 +50,15 @@ struct AttentionArgs {
   uint32_t schedule_seed;
   uint32_t schedule_preempt;  // N: at a memory access, preempted one time in N; 0: never
   uint32_t fresh_memory;      // each byte of fresh shared and device memory on the SIMT layer
+  int32_t heads_kv;     // of k, v, dk, dv; divides heads: query head h reads h / (heads / heads_kv)
+  int32_t dim_v;        // of v, o, d_o, dv
+  int32_t window_left;  // of Mask::window_*; -1: no bound
+  int32_t window_right;
+  MaskForm mask_form;  // other than lengths: attn_mask tells all, seqused are whole, mask is none
+  Tensor attn_mask;    // [b, h, sq, sk] of bytes (boolean) or of dtype (additive); else null
+  float softcap;       // 0: none; else scores are softcap tanh(score / softcap)
+  const float* alibi_slopes;  // [heads], positive; null: no bias
+  const float* sink;          // [heads]; null: none
 };
 
 enum class StatusCode : int32_t {
@@ -146,6 +155,9 @@ struct KernelTraits {
   Set<Layout> layouts = SetOf(Layout::bhsd);
   Set<Mask> masks = SetOf(Mask::none);
   Set<PadSide> pad_sides = SetOf(PadSide::right);
+  Set<MaskForm> mask_forms = SetOf(MaskForm::lengths);
+  Set<Bias> biases = SetOf(Bias::none);
+  Set<Feature> features;
   int32_t dim_max = 256;
   int32_t dim_multiple = 1;  // head dims must be multiples of it
   int32_t seqlen_k_min = 0;  // fewest key slots it takes; 1: no empty K and V

@@ -1,5 +1,6 @@
 #include "harness/judge/problem.h"
 
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 
@@ -33,29 +34,70 @@ Problem::Problem(const Case& c, Prefill prefill) : case_(c), prefill_(prefill) {
     const bool used = c.backward || (op != Operand::d_o && op != Operand::dq && op != Operand::dk &&
                                      op != Operand::dv);
     if (!used) continue;
-    const int64_t rows = int64_t{c.batch()} * c.heads * Slots(op);
+    const int64_t rows = int64_t{c.batch()} * Heads(op) * Slots(op);
     Allocate(buffers_[static_cast<size_t>(o)],
              static_cast<size_t>(rows * Columns(op)) * SizeOf(DtypeOf(op)));
     PrefillOutput(op, prefill);
     if (!IsInput(op)) continue;
-    for (int b = 0; b < c.batch(); ++b) {
-      for (int h = 0; h < c.heads; ++h) {
-        for (int i = 0; i < RealRows(op, b); ++i) {
-          for (int d = 0; d < c.dim; ++d) {
-            SetBits(op, b, h, Slot(op, b, i), d, RealBits(c, op, b, h, i, d));
-          }
+    FillReal(op);
+    FillPads(op, c.fill);
+  }
+  BuildLengths();
+  if (c.mask_form != MaskForm::lengths) BuildMask();
+  for (int h = 0; h < c.heads; ++h) {
+    if (c.bias == Bias::alibi) alibi_slopes_.push_back(AlibiSlope(h));
+    if (c.sink) sink_.push_back(SinkOf(c, h));
+  }
+}
+
+void Problem::FillReal(Operand op) {
+  for (int b = 0; b < case_.batch(); ++b) {
+    for (int h = 0; h < Heads(op); ++h) {
+      for (int i = 0; i < RealRows(op, b); ++i) {
+        for (int d = 0; d < Columns(op); ++d) {
+          SetBits(op, b, h, Slot(op, b, i), d, RealBits(case_, op, b, h, i, d));
         }
       }
     }
-    FillPads(op, c.fill);
   }
+}
+
+/// A mask tensor tells of pads itself: to its kernel every slot is in use.
+void Problem::BuildLengths() {
+  const Case& c = case_;
+  const bool told = c.mask_form == MaskForm::lengths, left = c.pad_side == PadSide::left;
   for (int b = 0; b < c.batch(); ++b) {
     const int len_q = c.lens_q[static_cast<size_t>(b)], len_k = c.lens_k[static_cast<size_t>(b)];
-    const bool left = c.pad_side == PadSide::left;
-    lengths_[0].push_back(len_q);
-    lengths_[1].push_back(len_k);
-    lengths_[2].push_back(left ? c.seqlen_q() - len_q : 0);
-    lengths_[3].push_back(left ? c.seqlen_k() - len_k : 0);
+    lengths_[0].push_back(told ? len_q : c.seqlen_q());
+    lengths_[1].push_back(told ? len_k : c.seqlen_k());
+    lengths_[2].push_back(told && left ? c.seqlen_q() - len_q : 0);
+    lengths_[3].push_back(told && left ? c.seqlen_k() - len_k : 0);
+  }
+}
+
+/// One head stands for all of them unless holes differ.
+void Problem::BuildMask() {
+  const Case& c = case_;
+  const bool boolean = c.mask_form == MaskForm::boolean;
+  const int heads = c.holes > 0 ? c.heads : 1;
+  const size_t size = boolean ? 1 : SizeOf(c.dtype), sq = static_cast<size_t>(c.seqlen_q()),
+               sk = static_cast<size_t>(c.seqlen_k());
+  Allocate(mask_, static_cast<size_t>(c.batch() * heads) * sq * sk * size);
+  uint8_t* data = mask_.storage.data() + kGuardBytes;
+  const uint32_t keep = boolean ? 1 : Encode(c.dtype, 0.0);
+  const uint32_t hide = boolean ? 0 : Encode(c.dtype, -INFINITY);
+  for (size_t at = 0; at < mask_.bytes; at += size) std::memcpy(data + at, &hide, size);
+  for (int b = 0; b < c.batch(); ++b) {
+    for (int h = 0; h < heads; ++h) {
+      for (int i = 0; i < RealRows(Operand::q, b); ++i) {
+        const size_t row =
+            (static_cast<size_t>(b * heads + h) * sq + static_cast<size_t>(SlotQ(c, b, i))) * sk;
+        for (int j = 0; j < RealRows(Operand::k, b); ++j) {
+          if (!Sees(c, b, h, i, j)) continue;
+          std::memcpy(data + (row + static_cast<size_t>(SlotK(c, b, j))) * size, &keep, size);
+        }
+      }
+    }
   }
 }
 
@@ -72,6 +114,11 @@ int Problem::Slots(Operand op) const {
   return HasQueryRows(op) ? case_.seqlen_q() : case_.seqlen_k();
 }
 
+int Problem::Columns(Operand op) const {
+  if (op == Operand::lse) return 1;
+  return HasValueColumns(op) ? case_.value_dim() : case_.dim;
+}
+
 int Problem::RealRows(Operand op, int b) const {
   const auto& lens = HasQueryRows(op) ? case_.lens_q : case_.lens_k;
   return lens[static_cast<size_t>(b)];
@@ -85,6 +132,11 @@ bool Problem::IsReal(Operand op, int b, int slot) const {
   return HasQueryRows(op) ? IsRealQ(case_, b, slot) : IsRealK(case_, b, slot);
 }
 
+Index Problem::QueryAt(int b, int head_kv, int row, int d) const {
+  const int len_q = case_.lens_q[static_cast<size_t>(b)];
+  return {b, head_kv * case_.group + row / len_q, row % len_q, d};
+}
+
 uint8_t* Problem::Data(Operand op) {
   Buffer& buffer = buffers_[static_cast<size_t>(op)];
   return buffer.storage.empty() ? nullptr : buffer.storage.data() + kGuardBytes;
@@ -96,7 +148,7 @@ const uint8_t* Problem::Data(Operand op) const {
 }
 
 Tensor Problem::View(Operand op) {
-  const int64_t s = Slots(op), d = Columns(op), h = case_.heads;
+  const int64_t s = Slots(op), d = Columns(op), h = Heads(op);
   Tensor t{Data(op), {case_.batch(), h, s, d}, {h * s * d, s * d, d, 1}};
   // LSE is always [b, h, s]; the other tensors follow the case's layout.
   if (op != Operand::lse && case_.layout == Layout::bshd) {
@@ -106,9 +158,19 @@ Tensor Problem::View(Operand op) {
   return t;
 }
 
+Tensor Problem::MaskView() {
+  const int64_t b = case_.batch(), h = case_.heads, q = case_.seqlen_q(), k = case_.seqlen_k();
+  Tensor t{mask_.storage.data() + kGuardBytes, {b, h, q, k}, {h * q * k, q * k, k, 1}};
+  if (case_.holes == 0) {
+    t.stride[0] = q * k;
+    t.stride[1] = 0;
+  }
+  return t;
+}
+
 size_t Problem::Offset(Operand op, int b, int h, int slot, int d) const {
   const size_t rows = static_cast<size_t>(Slots(op)), columns = static_cast<size_t>(Columns(op));
-  const size_t heads = static_cast<size_t>(case_.heads);
+  const size_t heads = static_cast<size_t>(Heads(op));
   const bool bshd = op != Operand::lse && case_.layout == Layout::bshd;
   const size_t row = bshd ? (static_cast<size_t>(b) * rows + static_cast<size_t>(slot)) * heads +
                                 static_cast<size_t>(h)
@@ -143,7 +205,7 @@ void Problem::FillPads(Fill fill) {
 
 void Problem::FillPads(Operand op, Fill fill) {
   for (int b = 0; b < case_.batch(); ++b) {
-    for (int h = 0; h < case_.heads; ++h) {
+    for (int h = 0; h < Heads(op); ++h) {
       for (int slot = 0, pad = 0; slot < Slots(op); ++slot) {
         if (IsReal(op, b, slot)) continue;
         for (int d = 0; d < Columns(op); ++d) {
@@ -169,8 +231,18 @@ AttentionArgs Problem::Args(bool backward) {
   args.heads = case_.heads;
   args.seqlen_q = case_.seqlen_q();
   args.seqlen_k = case_.seqlen_k();
+  args.heads_kv = case_.heads_kv();
   args.dim = case_.dim;
-  args.mask = case_.mask;
+  args.dim_v = case_.value_dim();
+  args.mask_form = case_.mask_form;
+  const bool by_name = case_.mask_form == MaskForm::lengths;
+  args.mask = by_name ? case_.mask : Mask::none;
+  args.window_left = by_name ? case_.window.left : -1;
+  args.window_right = by_name ? case_.window.right : -1;
+  if (!by_name) args.attn_mask = MaskView();
+  args.softcap = static_cast<float>(case_.softcap);
+  args.alibi_slopes = alibi_slopes_.empty() ? nullptr : alibi_slopes_.data();
+  args.sink = sink_.empty() ? nullptr : sink_.data();
   args.softmax_scale = SoftmaxScale(case_);
   args.seqused_q = lengths_[0].data();
   args.seqused_k = lengths_[1].data();
@@ -221,7 +293,14 @@ std::string Problem::BrokenGuard() const {
         CheckGuard(buffers_[static_cast<size_t>(o)], NameOf(static_cast<Operand>(o)));
     if (!broken.empty()) return broken;
   }
-  return CheckGuard(workspace_, "workspace");
+  std::string broken = CheckGuard(mask_, "attn_mask");
+  return broken.empty() ? CheckGuard(workspace_, "workspace") : broken;
+}
+
+std::vector<uint8_t> Problem::MaskBytes() const {
+  if (mask_.storage.empty()) return {};
+  const uint8_t* data = mask_.storage.data() + kGuardBytes;
+  return {data, data + mask_.bytes};
 }
 
 std::vector<uint8_t> Problem::Bytes(Operand op) const {

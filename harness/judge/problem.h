@@ -30,17 +30,24 @@ class Problem {
 
   const Case& c() const { return case_; }
   Dtype DtypeOf(Operand op) const { return op == Operand::lse ? Dtype::f32 : case_.dtype; }
-  int Columns(Operand op) const { return op == Operand::lse ? 1 : case_.dim; }
+  int Columns(Operand op) const;  // elements a row
+  int Heads(Operand op) const { return HasKeyHeads(op) ? case_.heads_kv() : case_.heads; }
   int Slots(Operand op) const;               // rows a sequence, pads included
   int RealRows(Operand op, int b) const;     // real tokens of sequence b
   int Slot(Operand op, int b, int i) const;  // slot of real token i
   bool IsReal(Operand op, int b, int slot) const;
+
+  /// Query `row` of those that read head `head_kv` of K and V, which count head by head.
+  Index QueryAt(int b, int head_kv, int row, int d = 0) const;
 
   /// By slot.
   uint32_t Bits(Operand op, int b, int h, int slot, int d) const;
   void SetBits(Operand op, int b, int h, int slot, int d, uint32_t bits);
   /// By real token: the exact stored value, or the value rounded to the storage type.
   double Real(Operand op, const Index& at) const;
+  uint32_t BitsAt(Operand op, const Index& at) const {
+    return Bits(op, at.b, at.h, Slot(op, at.b, at.i), at.d);
+  }
   void SetReal(Operand op, const Index& at, double value);
 
   /// Refills the pads of the inputs (Q, K, V, dO) with another content.
@@ -58,6 +65,8 @@ class Problem {
   std::string BrokenGuard() const;
   /// Copy of an operand's raw bytes, for comparisons; empty if this case has no such tensor.
   std::vector<uint8_t> Bytes(Operand op) const;
+  /// Raw bytes of the mask tensor; empty if the case has none.
+  std::vector<uint8_t> MaskBytes() const;
   /// seqused_q, seqused_k, leftpad_q, leftpad_k as the kernel left them.
   const std::array<std::vector<int32_t>, 4>& lengths() const { return lengths_; }
 
@@ -88,11 +97,16 @@ class Problem {
   const uint8_t* Data(Operand op) const;
   size_t Offset(Operand op, int b, int h, int slot, int d) const;
   Tensor View(Operand op);
+  void FillReal(Operand op);
+  void BuildLengths();
+  void BuildMask();
+  Tensor MaskView();
 
   Case case_;
   Prefill prefill_;
   std::array<Buffer, kOperands> buffers_;
-  Buffer workspace_;
+  Buffer workspace_, mask_;
+  std::vector<float> alibi_slopes_, sink_;       // [heads], or empty
   std::array<std::vector<int32_t>, 4> lengths_;  // seqused_q, seqused_k, leftpad_q, leftpad_k
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <deque>
 
+#include "harness/case/generate.h"
+
 namespace padproof {
 namespace {
 
@@ -50,11 +52,18 @@ std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_b
   if (!traits.dtypes.Has(c.dtype)) return lacks("dtype", NameOf(c.dtype));
   if (!traits.layouts.Has(c.layout)) return lacks("layout", NameOf(c.layout));
   if (!traits.masks.Has(c.mask)) return lacks("mask", NameOf(c.mask));
+  if (!traits.mask_forms.Has(c.mask_form)) return lacks("mask_form", NameOf(c.mask_form));
+  if (!traits.biases.Has(c.bias)) return lacks("bias", NameOf(c.bias));
+  if (std::string missing = MissingFeature(traits.features, c); !missing.empty()) {
+    return "the kernel does not take " + missing;
+  }
   if (HasPads(c) && !traits.pad_sides.Has(c.pad_side)) {
     return lacks("pad_side", NameOf(c.pad_side));
   }
-  if (c.dim > traits.dim_max || c.dim % traits.dim_multiple != 0) {
-    return lacks("dim", std::to_string(c.dim));
+  for (int dim : {c.dim, c.value_dim()}) {
+    if (dim > traits.dim_max || dim % traits.dim_multiple != 0) {
+      return lacks("dim", std::to_string(dim));
+    }
   }
   if (c.seqlen_k() < traits.seqlen_k_min) return "the kernel does not take empty K and V";
   if (c.backward && !has_backward) return "the kernel has no backward";

@@ -46,8 +46,9 @@ void StoreZeroLse(Problem& problem) {
   const Case& c = problem.c();
   for (int b = 0; b < c.batch(); ++b) {
     for (int i = 0; i < problem.RealRows(Operand::lse, b); ++i) {
-      if (VisibleKeys(c, b, i) > 0) continue;
-      for (int h = 0; h < c.heads; ++h) problem.SetReal(Operand::lse, {b, h, i, 0}, 0);
+      for (int h = 0; h < c.heads; ++h) {
+        if (SeesNothing(c, b, h, i)) problem.SetReal(Operand::lse, {b, h, i, 0}, 0);
+      }
     }
   }
 }
@@ -77,7 +78,7 @@ class StoredPads {
     const Case& c = problem_.c();
     for (Operand op : {Operand::o, Operand::lse}) {
       for (int b = 0; b < c.batch(); ++b) {
-        for (int h = 0; h < c.heads; ++h) {
+        for (int h = 0; h < problem_.Heads(op); ++h) {
           for (int slot = 0; slot < problem_.Slots(op); ++slot) {
             if (problem_.IsReal(op, b, slot)) continue;
             for (int d = 0; d < problem_.Columns(op); ++d) visit(op, b, h, slot, d);
@@ -182,13 +183,16 @@ std::vector<Operand> RepeatableOutputs(const KernelRow& kernel, const Case& c) {
   return outputs;
 }
 
-bool IsPromised(const KernelTraits& traits, const Case& c, Operand op, int b, int i) {
+bool IsPromised(const KernelTraits& traits, const Case& c, Operand op, const Index& at) {
   const bool other_lse = traits.promises.empty_lse != EmptyLse::minus_infinity;
-  if (op == Operand::lse && other_lse && VisibleKeys(c, b, i) == 0) return false;
+  if (op == Operand::lse && other_lse && SeesNothing(c, at.b, at.h, at.i)) return false;
   if (traits.promises.empty_row == EmptyRow::zero) return true;
-  if (HasQueryRows(op)) return VisibleKeys(c, b, i) > 0;
-  for (int query = 0; query < c.lens_q[static_cast<size_t>(b)]; ++query) {
-    if (VisibleKeys(c, b, query) == 0) return false;  // 0 * NaN reaches every key of the sequence
+  if (HasQueryRows(op)) return !SeesNothing(c, at.b, at.h, at.i);
+  for (int h = at.h * c.group; h < (at.h + 1) * c.group; ++h) {
+    for (int query = 0; query < c.lens_q[static_cast<size_t>(at.b)]; ++query) {
+      if (SeesNothing(c, at.b, h, query))
+        return false;  // 0 * NaN reaches every key of the sequence
+    }
   }
   return true;
 }
@@ -233,11 +237,12 @@ std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operan
   const Problem &x = expected.problem, &y = got.problem;
   const Case& c = x.c();
   PADPROOF_CHECK(c.lens_q == y.c().lens_q && c.lens_k == y.c().lens_k);
-  PADPROOF_CHECK(c.heads == y.c().heads && c.dim == y.c().dim && c.dtype == y.c().dtype);
+  PADPROOF_CHECK(x.Heads(op) == y.Heads(op) && x.Columns(op) == y.Columns(op));
+  PADPROOF_CHECK(c.dtype == y.c().dtype);
   const Dtype dtype = x.DtypeOf(op);
   FirstFailure first;
   for (int b = 0; b < c.batch(); ++b) {
-    for (int h = 0; h < c.heads; ++h) {
+    for (int h = 0; h < x.Heads(op); ++h) {
       for (int i = 0; i < x.RealRows(op, b); ++i) {
         for (int d = 0; d < x.Columns(op); ++d) {
           const uint32_t p = x.Bits(op, b, h, x.Slot(op, b, i), d);
@@ -268,7 +273,7 @@ std::optional<Failure> ComparePads(const Side& expected, const Side& got, Operan
   const Dtype dtype = x.DtypeOf(op);
   FirstFailure first;
   for (int b = 0; b < c.batch(); ++b) {
-    for (int h = 0; h < c.heads; ++h) {
+    for (int h = 0; h < x.Heads(op); ++h) {
       for (int slot = 0; slot < x.Slots(op); ++slot) {
         if (x.IsReal(op, b, slot)) continue;
         for (int d = 0; d < x.Columns(op); ++d) {

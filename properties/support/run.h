@@ -42,9 +42,9 @@ const char* NotRepeatable(const KernelTraits& traits, bool has_forward);
 /// Those of Outputs that the row promises to be the same bits whenever a call is repeated.
 std::vector<Operand> RepeatableOutputs(const KernelRow& kernel, const Case& c);
 
-/// True when the row promises a number for real token `i` of an output: false for what depends on a
-/// query that sees no key, unless the row promises zeros for those.
-bool IsPromised(const KernelTraits& traits, const Case& c, Operand op, int b, int i);
+/// True when the row promises a number for real token `at.i` of an output: false for what depends
+/// on a query that sees no key, unless the row promises zeros for those.
+bool IsPromised(const KernelTraits& traits, const Case& c, Operand op, const Index& at);
 
 // ---- spelling -----------------------------------------------------------------------------------
 
