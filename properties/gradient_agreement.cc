@@ -64,7 +64,8 @@ PADPROOF_PROPERTY({.name = "gradient_agreement",
                                 "the fp64 gradient over the visible pairs",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
-                   .check = Check});
+                   .check = Check,
+                   .has_bound = true});
 
 }  // namespace
 }  // namespace padproof

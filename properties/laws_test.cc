@@ -49,6 +49,9 @@ class LawTest : public testing::Test {
     RecordProperty("held", std::to_string(cell.held));
     EXPECT_EQ(cell.error, "");
     EXPECT_FALSE(cell.vacuous()) << "the law held in no case: this cell tested nothing";
+    if (cell.held > 0) {
+      EXPECT_EQ(law_->has_bound, !cell.worst_ratio.empty()) << "has_bound is not what it compares";
+    }
     if (!cell.finding) return;
     RecordProperty("counterexample", Print(cell.finding->entry));
     ADD_FAILURE() << "\n" << Report(*cell.finding);

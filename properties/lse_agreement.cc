@@ -57,7 +57,8 @@ PADPROOF_PROPERTY({.name = "lse_agreement",
                                 "log-sum-exp over the visible keys",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
-                   .check = Check});
+                   .check = Check,
+                   .has_bound = true});
 
 }  // namespace
 }  // namespace padproof

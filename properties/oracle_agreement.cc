@@ -80,10 +80,11 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
       }
     }
   }
-  const Verdict verdict = bound.verdict(traits.numerics);
+  Verdict verdict = bound.verdict(traits.numerics);
   if (verdict.outcome != Outcome::holds) return verdict;
-  const std::string unexplained = Unexplained(problem, traits);
-  return unexplained.empty() ? verdict : Verdict::Unexplained(unexplained);
+  verdict.reason = Unexplained(problem, traits);
+  if (!verdict.reason.empty()) verdict.outcome = Outcome::unexplained;
+  return verdict;
 }
 
 PADPROOF_PROPERTY({.name = "oracle_agreement",
@@ -91,7 +92,8 @@ PADPROOF_PROPERTY({.name = "oracle_agreement",
                                 "over the visible keys",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
-                   .check = Check});
+                   .check = Check,
+                   .has_bound = true});
 
 }  // namespace
 }  // namespace padproof

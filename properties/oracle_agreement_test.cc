@@ -81,6 +81,10 @@ TEST(OracleAgreement, SaysWhatNoUsualTilingExplains) {
   const Verdict tiling = VerdictOf(Launch<23, 0>, line);
   EXPECT_EQ(tiling.outcome, Outcome::unexplained);
   EXPECT_NE(tiling.reason.find("times off the nearest tiling"), std::string::npos) << tiling.reason;
+  ASSERT_EQ(tiling.closeness.size(), 1u);
+  EXPECT_EQ(tiling.closeness[0].region, "out");
+  EXPECT_LE(tiling.closeness[0].worst, 1);
+  EXPECT_EQ(tiling.closeness[0].elements, 8 * 64);
   // One zero key of 129: the generic bound allows for it.
   EXPECT_EQ(VerdictOf(Launch<64, 1>, line).outcome, Outcome::unexplained);
 }

@@ -117,7 +117,7 @@ class Pair {
     const Index at = At(op, i, d);
     const uint32_t x = alone_.BitsAt(op, {0, at.h, at.i, d});
     const uint32_t y = padded_.BitsAt(op, at);
-    bound_.Add(reference::PairRatio(dtype, x, y, radius_alone, radius_padded), [&] {
+    bound_.Add(NameOf(op), reference::PairRatio(dtype, x, y, radius_alone, radius_padded), [&] {
       const auto [expected, got] = Numbers(Decode(dtype, x), Decode(dtype, y));
       Failure failure;
       failure.kind = IsNan(dtype, x) || IsNan(dtype, y) ? kind::kNan : kind::kValue;
@@ -171,7 +171,8 @@ PADPROOF_PROPERTY({.name = "pad_count_invariance",
                                 "pads, within the sum of two proven bounds",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
-                   .check = Check});
+                   .check = Check,
+                   .has_bound = true});
 
 }  // namespace
 }  // namespace padproof

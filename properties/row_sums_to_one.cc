@@ -120,7 +120,7 @@ void Read(const Problem& problem, std::vector<ProbedRow>& rows, int first, int g
       const bool seen = SeesOneOf(c, row, first + d, groups);
       const bool good = seen ? p >= 0 : p == 0;
       const std::string key = "V one-hot at key " + std::to_string(first + d);
-      bound.Add(good ? 0 : INFINITY, [&] {
+      bound.Add("out", good ? 0 : INFINITY, [&] {
         return Broken(row, d, key.c_str(), seen ? "P >= 0" : "0, the key is not visible", p);
       });
       row.sum += p;
@@ -131,7 +131,7 @@ void Read(const Problem& problem, std::vector<ProbedRow>& rows, int first, int g
 void JudgeSum(const Case& c, const ProbedRow& row, int groups, WithinBound& bound) {
   const double radius = reference::RowSumRadius(row.bounds, c.dtype, groups);
   const double error = std::fabs(row.sum - 1);
-  bound.Add(std::isnan(error) ? INFINITY : error / radius, [&] {
+  bound.Add("row_sum", std::isnan(error) ? INFINITY : error / radius, [&] {
     Failure failure = Broken(row, 0, "V one-hot", Spell({1, radius}), row.sum);
     failure.where = "sum of P[b=" + std::to_string(row.at.b) + " h=" + std::to_string(row.at.h) +
                     " i=" + std::to_string(row.at.i) + "]";
@@ -154,7 +154,7 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
     for (int d = 0; d < c.value_dim(); ++d) {
       const uint32_t bits = OutBits(problem, row, d);
       const reference::Judged& one = row.bounds.out[static_cast<size_t>(d)];
-      bound.Add(reference::Ratio(c.dtype, bits, one),
+      bound.Add("out", reference::Ratio(c.dtype, bits, one),
                 [&] { return Broken(row, d, "V = 1", Spell(one), Decode(c.dtype, bits)); });
     }
   }
@@ -165,7 +165,7 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   for (const ProbedRow& row : rows) {
     for (int d = 0; d < c.value_dim(); ++d) {
       const uint32_t bits = OutBits(problem, row, d);
-      bound.Add(IsZero(c.dtype, bits) ? 0 : INFINITY,
+      bound.Add("out", IsZero(c.dtype, bits) ? 0 : INFINITY,
                 [&] { return Broken(row, d, "V = 0, huge in pads", "0", Decode(c.dtype, bits)); });
     }
   }
@@ -189,7 +189,8 @@ PADPROOF_PROPERTY({.name = "row_sums_to_one",
                                 "are not visible, and sum to one",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
-                   .check = Check});
+                   .check = Check,
+                   .has_bound = true});
 
 }  // namespace
 }  // namespace padproof

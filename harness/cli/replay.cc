@@ -18,6 +18,15 @@ struct ReplayFlags {
   double deadline = 10;
 };
 
+// "   (error / bound: dq 0.031, dk 0.12)"
+std::string Nearness(const Verdict& verdict) {
+  std::string text;
+  for (const Closeness& close : verdict.closeness) {
+    text += fmt::format("{}{} {:.4g}", text.empty() ? "" : ", ", close.region, close.worst);
+  }
+  return text.empty() ? text : "   (error / bound: " + text + ")";
+}
+
 // One entry: prints its verdict, returns its exit code.
 int ReplayOne(const Replayable& item, Worker& worker, double deadline) {
   const std::string line = Print(item.entry);
@@ -29,7 +38,7 @@ int ReplayOne(const Replayable& item, Worker& worker, double deadline) {
   }
   switch (verdict->outcome) {
     case Outcome::holds:
-      fmt::print("{}  {}\n", Green("holds"), line);
+      fmt::print("{}  {}{}\n", Green("holds"), line, Nearness(*verdict));
       return kExitHolds;
     case Outcome::not_applicable:
       fmt::print("{}  {}   ({})\n", Red("not tested"), line, verdict->reason);
@@ -38,7 +47,7 @@ int ReplayOne(const Replayable& item, Worker& worker, double deadline) {
       fmt::print("out of domain  {}   ({})\n", line, verdict->reason);
       return kExitHolds;
     case Outcome::unexplained:
-      fmt::print("unexplained  {}   ({})\n", line, verdict->reason);
+      fmt::print("unexplained  {}   ({}){}\n", line, verdict->reason, Nearness(*verdict));
       return kExitHolds;
     case Outcome::fails:
       break;

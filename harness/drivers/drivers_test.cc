@@ -101,12 +101,18 @@ TEST(Protocol, MessagesRoundTrip) {
   reply.kernels[0].traits.promises.pad_content = PadContent::finite_scores;
   reply.kernels[0].traits.numerics.exp_error = 41 * 0x1p-24;
   reply.verdict = Verdict::Fails({.kind = kind::kNan, .got = "bad \xff byte", .ratio = INFINITY});
+  reply.verdict.closeness = {{"dq", 1.0 / 3, 20}, {"dk", INFINITY, 1}};
   const auto back = ParseReply(ToLine(reply));
   ASSERT_TRUE(back);
   EXPECT_EQ(back->kernels[0].traits.promises.pad_content, PadContent::finite_scores);
   EXPECT_EQ(back->kernels[0].traits.numerics.exp_error, 41 * 0x1p-24);
   EXPECT_EQ(back->verdict.failure.kind, kind::kNan);
   EXPECT_TRUE(std::isinf(back->verdict.failure.ratio));
+  ASSERT_EQ(back->verdict.closeness.size(), 2u);
+  EXPECT_EQ(back->verdict.closeness[0].region, "dq");
+  EXPECT_EQ(back->verdict.closeness[0].worst, 1.0 / 3);
+  EXPECT_EQ(back->verdict.closeness[0].elements, 20);
+  EXPECT_TRUE(std::isinf(back->verdict.closeness[1].worst));
   EXPECT_EQ(ToLine(reply).find('\n'), std::string::npos);
   EXPECT_FALSE(ParseReply("kernel output"));
   EXPECT_FALSE(ParseReply("{}"));

@@ -1,5 +1,7 @@
 #include "harness/drivers/protocol.h"
 
+#include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 namespace padproof {
@@ -111,15 +113,33 @@ KernelInfo KernelFrom(const json& j) {
   return k;
 }
 
+// JSON has no infinity: ratios travel as text.
+std::string RatioText(double ratio) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.17g", ratio);
+  return text;
+}
+
+double RatioFrom(const json& j) { return std::strtod(j.get<std::string>().c_str(), nullptr); }
+
+json ToJsonValue(const Closeness& c) {
+  return {{"region", c.region}, {"worst", RatioText(c.worst)}, {"elements", c.elements}};
+}
+
+Closeness ClosenessFrom(const json& j) {
+  return {.region = j.at("region").get<std::string>(),
+          .worst = RatioFrom(j.at("worst")),
+          .elements = j.at("elements").get<int64_t>()};
+}
+
 json ToJsonValue(const Failure& f) {
-  // JSON has no infinity: a ratio that is not finite travels as text.
   return {{"kind", f.kind},
           {"region", f.region},
           {"where", f.where},
           {"expected", f.expected},
           {"got", f.got},
           {"extent", f.extent},
-          {"ratio", std::to_string(f.ratio)},
+          {"ratio", RatioText(f.ratio)},
           {"note", f.note}};
 }
 
@@ -131,7 +151,7 @@ Failure FailureFrom(const json& j) {
   j.at("expected").get_to(f.expected);
   j.at("got").get_to(f.got);
   j.at("extent").get_to(f.extent);
-  f.ratio = std::strtod(j.at("ratio").get<std::string>().c_str(), nullptr);
+  f.ratio = RatioFrom(j.at("ratio"));
   j.at("note").get_to(f.note);
   return f;
 }
@@ -164,11 +184,14 @@ std::optional<Request> ParseRequest(const std::string& line) try {
 std::string ToLine(const Reply& r) {
   json kernels = json::array();
   for (const KernelInfo& k : r.kernels) kernels.push_back(ToJsonValue(k));
+  json closeness = json::array();
+  for (const Closeness& c : r.verdict.closeness) closeness.push_back(ToJsonValue(c));
   return Dump({{"error", r.error},
                {"kernels", kernels},
                {"outcome", static_cast<int>(r.verdict.outcome)},
                {"reason", r.verdict.reason},
-               {"failure", ToJsonValue(r.verdict.failure)}});
+               {"failure", ToJsonValue(r.verdict.failure)},
+               {"closeness", closeness}});
 }
 
 std::optional<Reply> ParseReply(const std::string& line) try {
@@ -179,6 +202,7 @@ std::optional<Reply> ParseReply(const std::string& line) try {
   r.verdict.outcome = static_cast<Outcome>(j.at("outcome").get<int>());
   j.at("reason").get_to(r.verdict.reason);
   r.verdict.failure = FailureFrom(j.at("failure"));
+  for (const json& c : j.at("closeness")) r.verdict.closeness.push_back(ClosenessFrom(c));
   return r;
 } catch (const json::exception&) {
   return std::nullopt;

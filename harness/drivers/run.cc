@@ -38,7 +38,13 @@ RunResult Run(const std::vector<KernelInfo>& kernels, const std::vector<const Pr
   const auto start = Clock::now();
   const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
   const SearchEvents search_events{
-      .judged = [&] { cases.fetch_add(1, std::memory_order_relaxed); },
+      .judged =
+          [&](const Judgement& judgement) {
+            cases.fetch_add(1, std::memory_order_relaxed);
+            if (!events.judged) return;
+            const std::lock_guard lock(mutex);
+            events.judged(judgement);
+          },
       .found =
           [&](const Finding& finding) {
             const std::lock_guard lock(mutex);

@@ -10,8 +10,9 @@
 namespace padproof {
 
 struct RunEvents {
-  std::function<void(const Finding&)> found;  // saved, not yet shrunk; called under a lock
-  std::function<void(const Cell&)> finished;  // a cell ended; called under a lock
+  std::function<void(const Judgement&)> judged;  // a case; called under a lock
+  std::function<void(const Finding&)> found;     // saved, not yet shrunk; called under a lock
+  std::function<void(const Cell&)> finished;     // a cell ended; called under a lock
   std::function<void(int64_t cases, size_t cells)> progress;  // totals so far, a few times a second
 };
 

@@ -56,9 +56,10 @@ void NoteIfNotAlone(Failure& failure, const KernelInfo& kernel, const Property& 
   failure.note += "not seen again in a fresh process: an earlier case may have damaged memory";
 }
 
-int SizeAt(int index, int cases) {
+int SizeAt(int index, const SearchOptions& options) {
   // Small cases first, the whole range within the first hundred cases of any budget.
-  return std::min(100, 100 * (index + 1) / std::min(std::max(cases, 1), 100));
+  if (!options.grow) return 100;
+  return std::min(100, 100 * (index + 1) / std::min(std::max(options.cases, 1), 100));
 }
 
 }  // namespace
@@ -96,7 +97,7 @@ Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
   for (int index = 0; index < options.cases; ++index) {
     if (events.stopped && events.stopped()) break;
     if (options.seconds > 0 && elapsed() > options.seconds) break;
-    Case c = DrawCase(domain, stream, index, SizeAt(index, options.cases));
+    Case c = DrawCase(domain, stream, index, SizeAt(index, options));
     Random random(HashOf({stream, static_cast<uint64_t>(index), 1}));
     law.prepare(c, kernel.traits, random);
     const auto verdict = worker.Judge(kernel, law.name, Print(c), options.deadline_seconds);
@@ -105,7 +106,7 @@ Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
       break;
     }
     ++cell.cases;
-    if (events.judged) events.judged();
+    if (events.judged) events.judged({kernel, law, c, *verdict});
     if (verdict->outcome == Outcome::not_applicable) {
       ++cell.skipped[verdict->reason];
       continue;
@@ -121,6 +122,10 @@ Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
     }
     if (Held(verdict->outcome)) {
       ++cell.held;
+      for (const Closeness& close : verdict->closeness) {
+        double& worst = cell.worst_ratio[close.region];
+        worst = std::max(worst, close.worst);
+      }
       continue;
     }
     Failure failure = verdict->failure;

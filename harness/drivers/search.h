@@ -22,6 +22,7 @@ struct SearchOptions {
   int cases = 200;               // a cell
   double seconds = 0;            // a cell; 0: no limit
   double deadline_seconds = 10;  // a case
+  bool grow = true;              // the first cases are small; else all are drawn alike
   ShrinkBudget shrink;
   std::string corpora;  // where failures are saved; "" saves nothing
 };
@@ -51,6 +52,7 @@ struct Cell {
   std::string first_unexplained;                  // why, and the case
   std::map<std::string, int> skipped;             // reason -> cases
   std::array<int, kClassNames.size()> classes{};  // of the cases that held or failed
+  std::map<std::string, double> worst_ratio;      // region -> error / bound, of cases that held
   std::optional<Finding> finding;
   std::string error;  // the harness itself failed here
   double seconds = 0;
@@ -59,10 +61,18 @@ struct Cell {
   bool vacuous() const { return inapplicable.empty() && held == 0 && !finding && error.empty(); }
 };
 
+/// One case as it was judged; the references live as long as the call that passes it.
+struct Judgement {
+  const KernelInfo& kernel;
+  const Property& law;
+  const Case& c;
+  const Verdict& verdict;
+};
+
 struct SearchEvents {
-  std::function<void()> judged;               // after each case
-  std::function<void(const Finding&)> found;  // as soon as a failure is saved, not yet shrunk
-  std::function<bool()> stopped;              // true: end early
+  std::function<void(const Judgement&)> judged;  // after each case
+  std::function<void(const Finding&)> found;     // as soon as a failure is saved, not yet shrunk
+  std::function<bool()> stopped;                 // true: end early
 };
 
 /// Why a law does not speak about a kernel, or "".

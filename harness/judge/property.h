@@ -29,6 +29,7 @@ struct Property {
   Verdict (*check)(const KernelRow& kernel, const Case& c);
 
   bool scheduled_only = false;  // speaks only about rows whose backend takes a schedule
+  bool has_bound = false;       // compares with a bound: verdicts say how near it came
 };
 
 bool RegisterProperty(const Property& property);

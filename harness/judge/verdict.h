@@ -2,7 +2,9 @@
 
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace padproof {
 
@@ -42,10 +44,18 @@ struct Failure {
   std::string note;      // one more line if it helps (largest term of the bound, stderr of a crash)
 };
 
+/// How near the elements of one tensor came to their bound.
+struct Closeness {
+  std::string region;    // as in Failure
+  double worst = 0;      // largest error / bound; 1 passes
+  int64_t elements = 0;  // judged
+};
+
 struct Verdict {
   Outcome outcome = Outcome::holds;
-  std::string reason;  // of not_applicable, out_of_domain and unexplained
-  Failure failure;     // of fails
+  std::string reason;                     // of not_applicable, out_of_domain and unexplained
+  Failure failure;                        // of fails
+  std::vector<Closeness> closeness = {};  // of laws with a bound: what was judged, by tensor
 
   static Verdict Holds() { return {}; }
   static Verdict Fails(Failure f) { return {Outcome::fails, {}, std::move(f)}; }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "harness/report/style.h"
@@ -55,6 +56,30 @@ std::string Details(const Cell& cell) {
          text;
 }
 
+double WorstRatio(const Cell& cell) {
+  double worst = 0;
+  for (const auto& [region, ratio] : cell.worst_ratio) worst = std::max(worst, ratio);
+  return worst;
+}
+
+// Laws with a bound alone: how near the cases that held came to it.
+std::string Ratios(const RunResult& result, size_t kernels,
+                   const std::vector<const Property*>& laws) {
+  std::string text;
+  for (size_t l = 0; l < laws.size(); ++l) {
+    if (!laws[l]->has_bound) continue;
+    if (text.empty()) text = "worst error / bound\n";
+    text += fmt::format("{:<24}", laws[l]->name);
+    for (size_t k = 0; k < kernels; ++k) {
+      const Cell& cell = result.cells[k * laws.size() + l];
+      text += cell.worst_ratio.empty() ? fmt::format("{:>{}}", "-", kCellWidth)
+                                       : fmt::format("{:>{}.3f}", WorstRatio(cell), kCellWidth);
+    }
+    text += "\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string Table(const RunResult& result, const std::vector<KernelInfo>& kernels,
@@ -71,6 +96,7 @@ std::string Table(const RunResult& result, const std::vector<KernelInfo>& kernel
     }
     text += "\n";
   }
+  text += Ratios(result, kernels.size(), laws);
   for (size_t k = 0; k < kernels.size(); ++k) {
     text +=
         fmt::format("[{}] {}   {}\n", k + 1, kernels[k].id, Dim(ClassShares(result, &kernels[k])));
@@ -115,6 +141,7 @@ std::string TableJson(const RunResult& result) {
            {"unexplained", cell.unexplained},
            {"first_unexplained", cell.first_unexplained},
            {"skipped", cell.skipped},
+           {"worst_ratio", cell.worst_ratio},
            {"seconds", cell.seconds},
            {"error", cell.error},
            {"tested_nothing", cell.vacuous()}};

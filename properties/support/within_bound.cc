@@ -1,5 +1,6 @@
 #include "properties/support/within_bound.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "properties/support/run.h"
@@ -42,7 +43,7 @@ bool ReadsStoredForward(const KernelRow& kernel) {
 
 void WithinBound::Add(Operand op, const Index& at, uint32_t bits, Dtype dtype,
                       const reference::Judged& judged) {
-  Add(reference::Ratio(dtype, bits, judged), [&] {
+  Add(NameOf(op), reference::Ratio(dtype, bits, judged), [&] {
     const double got = Decode(dtype, bits);
     const auto [centre, spelled] = Numbers(judged.centre, got);
     Failure failure;
@@ -58,7 +59,21 @@ void WithinBound::Add(Operand op, const Index& at, uint32_t bits, Dtype dtype,
   });
 }
 
+void WithinBound::Count(const char* region, double ratio) {
+  auto at = std::find_if(closeness_.begin(), closeness_.end(),
+                         [&](const Closeness& c) { return c.region == region; });
+  if (at == closeness_.end()) at = closeness_.insert(at, {.region = region});
+  ++at->elements;
+  at->worst = std::max(at->worst, ratio);
+}
+
 Verdict WithinBound::verdict(const NumericsProfile& profile) const {
+  Verdict verdict = WithoutCloseness(profile);
+  verdict.closeness = closeness_;
+  return verdict;
+}
+
+Verdict WithinBound::WithoutCloseness(const NumericsProfile& profile) const {
   if (failures_ > 0) {
     Failure failure = worst_;
     failure.extent = Extent(failures_, judged_);

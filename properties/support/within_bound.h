@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "harness/judge/problem.h"
 #include "harness/judge/verdict.h"
@@ -27,10 +28,12 @@ class WithinBound {
   /// A stored number against its centre and radius.
   void Add(Operand op, const Index& at, uint32_t bits, Dtype dtype,
            const reference::Judged& judged);
-  /// Any comparison: `describe` makes the failure if this is the worst so far and fails.
+  /// Any comparison: `describe` makes the failure if this is the worst so far and fails. `region`
+  /// is what its ratio is counted under.
   template <class Describe>
-  void Add(double ratio, Describe describe) {
+  void Add(const char* region, double ratio, Describe describe) {
     ++judged_;
+    Count(region, ratio);
     if (ratio <= 1) return;
     if (failures_++ > 0 && !(ratio > worst_.ratio)) return;
     worst_ = describe();
@@ -42,10 +45,14 @@ class WithinBound {
   }
 
   /// Holds if something was judged and all of it passed; else out of domain, or not applicable when
-  /// there was nothing to judge.
+  /// there was nothing to judge. In each it says how near the elements came.
   Verdict verdict(const NumericsProfile& profile) const;
 
  private:
+  void Count(const char* region, double ratio);
+  Verdict WithoutCloseness(const NumericsProfile& profile) const;
+
+  std::vector<Closeness> closeness_;
   int64_t judged_ = 0;
   int64_t failures_ = 0;
   Failure worst_;
