@@ -11,6 +11,7 @@ void AddBench(CLI::App& app, int& exit_code) {
   bench->require_subcommand(1);
   AddBenchBounds(*bench, exit_code);
   AddBenchTolerance(*bench, exit_code);
+  AddBenchRatios(*bench, exit_code);
 }
 
 }  // namespace padproof

@@ -12,5 +12,6 @@ namespace padproof {
 /// Adds one bench to the group `bench`; its callback stores an exit code as commands do.
 void AddBenchBounds(CLI::App& bench, int& exit_code);     // reference/bench/bounds.cc
 void AddBenchTolerance(CLI::App& bench, int& exit_code);  // reference/bench/tolerance.cc
+void AddBenchRatios(CLI::App& bench, int& exit_code);     // harness/cli/bench_ratios.cc
 
 }  // namespace padproof

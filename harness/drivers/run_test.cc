@@ -113,6 +113,64 @@ TEST_F(RunTest, AKilledParentLosesNoFailureThatWasPrinted) {
   EXPECT_EQ(entries->front().kernel, "misbehaving.segfault@cpu");
 }
 
+// `bench ratios` on few cases of one kernel and law, beside a table of at most one row.
+class RatiosTest : public RunTest {
+ protected:
+  int Ratios(const std::string& kernel, const std::string& law,
+             const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments{"bench",   "ratios", "--kernel",  kernel,
+                                       "--law",   law,      "--cases",   "30",
+                                       "--table", Table(),  "--corpora", folder_};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const int code = ExitCode(Start(arguments, folder_ + "/log"));
+    text_ = Read(folder_ + "/log");
+    return code;
+  }
+  int RowSums(const std::vector<std::string>& more = {}) {
+    return Ratios("flash_fwd.4x4@simt", "row_sums_to_one", more);
+  }
+  std::string Table() const { return folder_ + "/ratios.txt"; }
+  void Keep(const std::string& numbers) const {
+    std::ofstream(Table()) << "# why\nflash_fwd.4x4@simt row_sums_to_one row_sum f16 " << numbers
+                           << "\n";
+  }
+  std::string text_;
+};
+
+TEST_F(RatiosTest, AJumpIsNamedAndRedWhenStrict) {
+  Keep("9 9 1 1 1 1 0%");
+  EXPECT_EQ(RowSums({"--strict"}), 0) << text_;
+  EXPECT_NE(text_.find("1 rows compared"), std::string::npos) << text_;
+  Keep("9 9 0 0 0 0 0%");
+  EXPECT_EQ(RowSums(), 0) << text_;
+  EXPECT_NE(text_.find("JUMP  row_sums_to_one / flash_fwd.4x4@simt  row_sum f16: "),
+            std::string::npos)
+      << text_;
+  EXPECT_EQ(RowSums({"--strict"}), 1) << text_;
+}
+
+TEST_F(RatiosTest, NothingToCompareWithIsRedWhenStrict) {
+  std::ofstream(Table()) << "# no row\n";
+  EXPECT_EQ(RowSums(), 0) << text_;
+  EXPECT_EQ(RowSums({"--strict"}), 1) << text_;
+}
+
+TEST_F(RatiosTest, ALawThatFailsIsRed) {
+  Keep("9 9 1 1 1 1 0%");
+  EXPECT_EQ(Ratios("misbehaving.shout@cpu", "oracle_agreement"), 1) << text_;
+  EXPECT_NE(text_.find("FAILED"), std::string::npos) << text_;
+}
+
+TEST_F(RatiosTest, WhatItCannotReadOrMustNotWriteIsBadUsage) {
+  EXPECT_EQ(RowSums(), 2) << "no table: " << text_;
+  Keep("nonsense");
+  EXPECT_EQ(RowSums(), 2) << text_;
+  EXPECT_NE(text_.find("ratios.txt:2: "), std::string::npos) << text_;
+  EXPECT_EQ(RowSums({"--write"}), 2) << "part of the table: " << text_;
+  Keep("9 9 1 1 1 1 0%");
+  EXPECT_EQ(Ratios("flash_fwd.4x4@simt", "determinism"), 2) << "no bound: " << text_;
+}
+
 TEST_F(RunTest, BadInputIsOneLineAndExitCodeTwo) {
   const std::vector<std::vector<std::string>> bad{
       {"check", "--kernel", "no_such_kernel"},
