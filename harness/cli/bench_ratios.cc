@@ -97,7 +97,7 @@ void PrintNearest(std::vector<RatioRow> rows) {
   }
 }
 
-/// "held 180, out of domain 15, skipped 5, failed 0 of 200 cases"
+/// "200 cases: 180 held (1 of them unexplained), 15 out of domain, 5 skipped, 0 failed"
 std::string Split(const RunResult& result) {
   int64_t held = 0, out_of_domain = 0, unexplained = 0, failed = 0;
   for (const Cell& cell : result.cells) {
@@ -127,8 +127,9 @@ bool Compare(const std::string& file, const std::vector<RatioRow>& kept,
              const std::vector<RatioRow>& rows) {
   const RatioComparison comparison = CompareRatios(kept, rows);
   for (const Jump& jump : comparison.jumps) fmt::print("{}  {}\n", Red("JUMP"), Describe(jump));
-  fmt::print("{} rows compared with {}: {} jumps; {} rows are new\n", comparison.compared, file,
-             comparison.jumps.size(), comparison.unknown.size());
+  fmt::print("{} rows compared with {}: {} jumps; {} rows are new, {} of the table were not run\n",
+             comparison.compared, file, comparison.jumps.size(), comparison.unknown,
+             comparison.not_run);
   return comparison.jumps.empty() && comparison.compared > 0;
 }
 

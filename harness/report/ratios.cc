@@ -133,7 +133,7 @@ RatioComparison CompareRatios(const std::vector<RatioRow>& kept,
     const auto old = std::find_if(kept.begin(), kept.end(),
                                   [&](const RatioRow& other) { return other.key == row.key; });
     if (old == kept.end()) {
-      result.unknown.push_back(row.key);
+      ++result.unknown;
       continue;
     }
     ++result.compared;
@@ -150,6 +150,7 @@ RatioComparison CompareRatios(const std::vector<RatioRow>& kept,
       result.jumps.push_back({row.key, "maximum", row.max, "maximum", old->max});
     }
   }
+  result.not_run = kept.size() - result.compared;
   return result;
 }
 

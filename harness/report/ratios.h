@@ -68,8 +68,7 @@ std::string Describe(const Jump& jump);
 /// `rows` against those of the same key in `kept`.
 struct RatioComparison {
   std::vector<Jump> jumps;
-  std::vector<RatioKey> unknown;  // not in `kept`
-  int compared = 0;
+  size_t compared = 0, unknown = 0, not_run = 0;  // rows of both, of `rows` alone, of `kept` alone
 };
 RatioComparison CompareRatios(const std::vector<RatioRow>& kept, const std::vector<RatioRow>& rows);
 

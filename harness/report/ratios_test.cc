@@ -129,8 +129,9 @@ TEST(Ratios, RowsWithoutACounterpartAreNoJump) {
   stranger.key.region = "dq";
   const auto comparison = CompareRatios({RowOf(200, 0, 0, 0)}, {stranger});
   EXPECT_TRUE(comparison.jumps.empty());
-  EXPECT_EQ(comparison.compared, 0);
-  EXPECT_EQ(comparison.unknown.size(), 1u);
+  EXPECT_EQ(comparison.compared, 0u);
+  EXPECT_EQ(comparison.unknown, 1u);
+  EXPECT_EQ(comparison.not_run, 1u);
 }
 
 }  // namespace
