@@ -16,7 +16,7 @@
 // atomics: dQ sums over keys in a block of queries, dK and dV over queries in a block of keys, in
 // one order always, so a call gives the same bits whenever it is repeated.
 
-#include "kernels/flash_common.cuh"
+#include "kernels/flash_entry.cuh"
 
 namespace padproof::flash {
 namespace {
@@ -93,8 +93,8 @@ __global__ void __launch_bounds__(Tile::kThreads)
     }
   }
 
-  if (query >= shape.seqlen_q) return;
-  const int out = WrappedRow(query, seq.left_q, shape.seqlen_q);
+  if (query >= shape.seqlen_q || (shape.packed && !real)) return;
+  const int out = shape.packed ? query : WrappedRow(query, seq.left_q, shape.seqlen_q);
   const Rows<T> dq_rows = dq.Tokens(b, h, seq.left_q);
   for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
     Store(dq_rows.At(out, d), real ? acc[c] * shape.scale : 0.f);
@@ -168,8 +168,8 @@ __global__ void __launch_bounds__(Tile::kThreads)
     }
   }
 
-  if (key >= shape.seqlen_k) return;
-  const int out = WrappedRow(key, seq.left_k, shape.seqlen_k);
+  if (key >= shape.seqlen_k || (shape.packed && !real)) return;
+  const int out = shape.packed ? key : WrappedRow(key, seq.left_k, shape.seqlen_k);
   const Rows<T> dk_rows = dk.Tokens(b, head, seq.left_k);
   const Rows<T> dv_rows = dv.Tokens(b, head, seq.left_k);
   for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
@@ -181,8 +181,8 @@ __global__ void __launch_bounds__(Tile::kThreads)
 }
 
 size_t WorkspaceBytes(const AttentionArgs& args) {
-  return static_cast<size_t>(args.batch) * static_cast<size_t>(args.heads) *
-         static_cast<size_t>(args.seqlen_q) * sizeof(float);
+  return static_cast<size_t>(args.lse.size[0]) * static_cast<size_t>(args.heads) *
+         static_cast<size_t>(args.lse.size[2]) * sizeof(float);
 }
 
 template <class T, class TileQ>
@@ -192,8 +192,9 @@ Status LaunchBackward(const AttentionArgs& args) {
   const auto q = ViewOf<const T>(args.q), k = ViewOf<const T>(args.k), v = ViewOf<const T>(args.v);
   const auto o = ViewOf<const T>(args.o), d_o = ViewOf<const T>(args.d_o);
   const auto lse = ViewOf<const float>(args.lse);
-  const int64_t seqlen = args.seqlen_q;
-  const View<float> delta{static_cast<float*>(args.workspace), args.heads * seqlen, seqlen, 1, 0};
+  const int64_t slots = args.lse.size[2];  // one delta for each LSE
+  const int64_t of_entry = args.lse.size[0] == 1 ? 0 : args.heads * slots;
+  const View<float> delta{static_cast<float*>(args.workspace), of_entry, slots, 1, 0};
   const View<const float> delta_in{delta.data, delta.stride_b, delta.stride_h, 1, 0};
   const size_t widths = static_cast<size_t>(args.dim) + static_cast<size_t>(args.dim_v) + 2;
   const size_t tiles = (TileQ::kRows + TileQ::kColumns) * widths;
@@ -227,6 +228,17 @@ PADPROOF_KERNEL({
     .source = "",
     .traits = TraitsOf(16, 16, false),
     .backward = Backward<Tile<16, 16, 2>>,
+    .workspace_bytes = WorkspaceBytes,
+});
+
+PADPROOF_KERNEL({
+    .name = "flash_bwd.varlen",
+    .backend = kBackendOfCudaSource,
+    .file = "kernels/flash_bwd.cu",
+    .summary = "packed sequences by cu_seqlens, gaps by seqused, 4x4 tiles",
+    .source = kPackedSource,
+    .traits = Packed(TraitsOf(4, 4, false)),
+    .backward = Backward<Tile<4, 4, 2>>,
     .workspace_bytes = WorkspaceBytes,
 });
 

@@ -1,12 +1,11 @@
 // What the flash kernels share: tiles, strided views, conversions to and from fp32, who sees whom,
-// reductions over the lanes of a row, and the checked entry point. Lines that decide whether a pad
-// leaks (masks, clearing, rescaling, zeroing) are in the kernels, not here.
+// reductions over the lanes of a row. Lines that decide whether a pad leaks (masks, clearing,
+// rescaling, zeroing) are in the kernels, not here.
 
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "harness/judge/kernel.h"
 #include "harness/simt/simt.h"
@@ -67,7 +66,8 @@ template <class T>
 View<T> ViewOf(const Tensor& t) {
   const bool empty = t.size[0] * t.size[1] * t.size[2] * t.size[3] == 0;
   const int64_t on = empty ? 0 : 1;  // no arithmetic on the pointer of an empty tensor
-  return {static_cast<T*>(t.data), on * t.stride[0], on * t.stride[1], on * t.stride[2],
+  const int64_t stride_b = t.size[0] == 1 ? 0 : t.stride[0];  // packed: all sequences in one entry
+  return {static_cast<T*>(t.data), on * stride_b, on * t.stride[1], on * t.stride[2],
           on * t.stride[3]};
 }
 
@@ -78,7 +78,9 @@ struct Shape {
   bool top_left;    // positions count from the first token, not back from the last
   float scale, softcap;
   const float *alibi_slopes, *sink;
-  const int32_t *seqused_q, *seqused_k, *leftpad_q, *leftpad_k;
+  const int32_t *seqused_q, *seqused_k;
+  const int32_t *begin_q, *begin_k;  // slot of each sequence's first real token
+  bool packed;
   MaskForm mask_form;
   const void* attn_mask;
   int64_t mask_b, mask_h, mask_q, mask_k;  // its strides
@@ -87,6 +89,7 @@ struct Shape {
 inline Shape ShapeOf(const AttentionArgs& args) {
   const Mask mask = args.mask;
   const bool causal = mask == Mask::causal_tl || mask == Mask::causal_br, window = IsWindow(mask);
+  const bool packed = args.cu_seqlens_q != nullptr;
   const int64_t* stride = args.attn_mask.stride;
   return {.heads = args.heads,
           .group = args.heads_kv > 0 ? args.heads / args.heads_kv : 1,
@@ -95,8 +98,8 @@ inline Shape ShapeOf(const AttentionArgs& args) {
           .dim = args.dim,
           .dim_v = args.dim_v,
           .left = window ? args.window_left : -1,
-          .right = window   ? args.window_right
-                   : causal ? 0
+          .right = causal   ? 0
+                   : window ? args.window_right
                             : -1,
           .top_left = mask == Mask::causal_tl || mask == Mask::window_tl,
           .scale = args.softmax_scale,
@@ -105,8 +108,9 @@ inline Shape ShapeOf(const AttentionArgs& args) {
           .sink = args.sink,
           .seqused_q = args.seqused_q,
           .seqused_k = args.seqused_k,
-          .leftpad_q = args.leftpad_q,
-          .leftpad_k = args.leftpad_k,
+          .begin_q = packed ? args.cu_seqlens_q : args.leftpad_q,
+          .begin_k = packed ? args.cu_seqlens_k : args.leftpad_k,
+          .packed = packed,
           .mask_form = args.mask_form,
           .attn_mask = args.attn_mask.data,
           .mask_b = stride[0],
@@ -124,7 +128,8 @@ struct Sequence {
 
 __device__ __forceinline__ Sequence SequenceOf(const Shape& shape, int b) {
   const int len_q = shape.seqused_q[b], len_k = shape.seqused_k[b];
-  return {len_q, len_k, shape.leftpad_q[b], shape.leftpad_k[b], shape.top_left ? 0 : len_k - len_q};
+  const int shift = shape.top_left ? 0 : len_k - len_q;
+  return {len_q, len_k, shape.begin_q[b], shape.begin_k[b], shift};
 }
 
 /// first .. end - 1
@@ -183,9 +188,9 @@ __device__ __forceinline__ Score ScoreOf(const Shape& shape, const Sequence& seq
   return score;
 }
 
-/// Rows 0 .. seqlen - 1 counted from the first real token reach every slot once: real tokens, then
-/// the pads on the right, then around to the pads on the left. Returns the row relative to the
-/// first real token (negative on the left).
+/// Padded, rows 0 .. seqlen - 1 counted from the first real token reach every slot once: real
+/// tokens, then the pads on the right, then around to the pads on the left. Returns the row
+/// relative to the first real token (negative on the left).
 __device__ __forceinline__ int WrappedRow(int row, int leftpad, int seqlen) {
   return leftpad + row < seqlen ? row : row - seqlen;
 }
@@ -240,131 +245,6 @@ __device__ __forceinline__ float RowSum(float x) {
     x += __shfl_xor_sync(Tile::kWarpMask, x, step);
   }
   return x;
-}
-
-// ---- the checked entry point --------------------------------------------------------------------
-
-inline bool HasShape(const Tensor& t, int64_t b, int64_t h, int64_t s, int64_t d) {
-  const bool same = t.size[0] == b && t.size[1] == h && t.size[2] == s && t.size[3] == d;
-  return same && (t.data != nullptr || b * h * s * d == 0);
-}
-
-/// Lengths may live on the device; a checked entry point reads them all the same.
-inline bool ReadLengths(int32_t* to, const int32_t* from, int32_t count) {
-  if (from == nullptr) return false;
-  const size_t bytes = static_cast<size_t>(count) * sizeof(int32_t);
-#if defined(__CUDACC__)
-  return cudaMemcpy(to, from, bytes, cudaMemcpyDefault) == cudaSuccess;
-#else
-  std::memcpy(to, from, bytes);
-  return true;
-#endif
-}
-
-inline bool LengthsFit(const int32_t* used, const int32_t* leftpad, int32_t batch, int32_t seqlen) {
-  constexpr int32_t kChunk = 64;
-  int32_t lens[kChunk], lefts[kChunk];
-  for (int32_t b = 0; b < batch; b += kChunk) {
-    const int32_t count = batch - b < kChunk ? batch - b : kChunk;
-    if (!ReadLengths(lens, used + b, count) || !ReadLengths(lefts, leftpad + b, count))
-      return false;
-    for (int32_t n = 0; n < count; ++n) {
-      if (lens[n] < 0 || lefts[n] < 0 || lens[n] > seqlen || lefts[n] > seqlen - lens[n]) {
-        return false;
-      }
-    }
-  }
-  return true;
-}
-
-/// Null, or why a call is refused.
-inline const char* Refusal(const AttentionArgs& a, bool backward) {
-  if (a.struct_size != sizeof(AttentionArgs)) return "struct_size is not that of AttentionArgs";
-  if (a.batch < 0 || a.heads < 0 || a.seqlen_q < 0 || a.seqlen_k < 0) return "a size is negative";
-  if (a.batch > 65535 || a.heads > 65535) return "batch and heads must be at most 65535";
-  if (a.dim < 1 || a.dim > kMaxDim || a.dim_v < 1 || a.dim_v > kMaxDim) {
-    return "the head dims must be from 1 to 128";
-  }
-  if (a.heads > 0 && (a.heads_kv < 1 || a.heads % a.heads_kv != 0)) {
-    return "heads_kv must divide heads";
-  }
-  if (static_cast<uint32_t>(a.dtype) > 2u) return "the dtype must be f32, f16 or bf16";
-  if (static_cast<uint32_t>(a.mask) > 4u) return "the mask must be none, causal or a window";
-  if (IsWindow(a.mask) && (a.window_left < -1 || a.window_right < -1)) {
-    return "a window reaches -1 (no bound), 0 or more keys";
-  }
-  if (!(a.softcap >= 0)) return "softcap must be 0 (none) or positive";
-  if (static_cast<uint32_t>(a.mask_form) > 2u) return "mask_form is unknown";
-  const bool has_mask = a.mask_form != MaskForm::lengths;
-  if (has_mask && (a.mask != Mask::none || a.alibi_slopes != nullptr)) {
-    return "a mask tensor tells of all pairs: no causal mask, window or ALiBi beside it";
-  }
-  if (has_mask && !HasShape(a.attn_mask, a.batch, a.heads, a.seqlen_q, a.seqlen_k)) {
-    return "attn_mask is null or has another shape";
-  }
-  const auto is_q = [&](const Tensor& t, int32_t dim) {
-    return HasShape(t, a.batch, a.heads, a.seqlen_q, dim);
-  };
-  const auto is_k = [&](const Tensor& t, int32_t dim) {
-    return HasShape(t, a.batch, a.heads_kv, a.seqlen_k, dim);
-  };
-  if (!is_q(a.q, a.dim) || !is_k(a.k, a.dim) || !is_k(a.v, a.dim_v)) {
-    return "q, k or v is null or has another shape";
-  }
-  if (!is_q(a.o, a.dim_v) || !HasShape(a.lse, a.batch, a.heads, a.seqlen_q, 1)) {
-    return "o or lse is null or has another shape";
-  }
-  if (backward &&
-      (!is_q(a.d_o, a.dim_v) || !is_q(a.dq, a.dim) || !is_k(a.dk, a.dim) || !is_k(a.dv, a.dim_v))) {
-    return "d_o, dq, dk or dv is null or has another shape";
-  }
-  if (backward && a.workspace == nullptr && a.batch * a.heads > 0 && a.seqlen_q > 0) {
-    return "the workspace is null";
-  }
-  if (!LengthsFit(a.seqused_q, a.leftpad_q, a.batch, a.seqlen_q)) {
-    return "seqused_q and leftpad_q must be given, not negative, and fit into seqlen_q";
-  }
-  if (!LengthsFit(a.seqused_k, a.leftpad_k, a.batch, a.seqlen_k)) {
-    return "seqused_k and leftpad_k must be given, not negative, and fit into seqlen_k";
-  }
-  return nullptr;
-}
-
-/// Calls f with a value of the storage type.
-template <class F>
-Status WithStorage(Dtype dtype, F f) {
-  if (dtype == Dtype::f16) return f(__half{});
-  if (dtype == Dtype::bf16) return f(__nv_bfloat16{});
-  return f(0.f);
-}
-
-/// A grid of one block per tile, head and sequence; an empty grid is no launch.
-template <class Tile, class... P, class... A>
-Status LaunchTiles(void (*kernel)(P...), const AttentionArgs& args, int seqlen, int heads,
-                   size_t floats, A... a) {
-  const int tiles = seqlen / Tile::kRows + (seqlen % Tile::kRows != 0 ? 1 : 0);
-  if (tiles == 0 || heads == 0 || args.batch == 0) return kOk;
-  const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(heads),
-                  static_cast<unsigned>(args.batch));
-  const cudaError_t error =
-      simt::launch(kernel, grid, dim3(Tile::kThreads), floats * sizeof(float), nullptr, a...);
-  return error == cudaSuccess ? kOk : Status{StatusCode::failed, simt::ErrorText(error)};
-}
-
-constexpr KernelTraits TraitsOf(int tile_q, int tile_k, bool returns_lse) {
-  KernelTraits traits;
-  traits.dtypes = Set<Dtype>::All();
-  traits.layouts = Set<Layout>::All();
-  traits.masks = SetOf(Mask::none, Mask::causal_tl, Mask::causal_br);
-  traits.pad_sides = Set<PadSide>::All();
-  traits.dim_max = kMaxDim;
-  traits.tile_q = tile_q;
-  traits.tile_k = tile_k;
-  traits.returns_lse = returns_lse ? 1 : 0;
-  // One rescale a tile; scores and O are sums in the order of dims and keys.
-  traits.numerics.tile_keys = tile_k;
-  traits.numerics.in_order_keys = tile_k;
-  return traits;
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 // also in rows of the same tile that the causal mask keeps from it (P = 0, but 0 * NaN is NaN). A
 // call gives the same bits whenever it is repeated.
 
-#include "kernels/flash_common.cuh"
+#include "kernels/flash_entry.cuh"
 
 namespace padproof::flash {
 namespace {
@@ -98,9 +98,9 @@ __global__ void __launch_bounds__(Tile::kThreads)
     row_sum = row_sum * to_sink + expf(sink - new_max);
     row_max = new_max;
   }
-  if (query >= shape.seqlen_q) return;
+  if (query >= shape.seqlen_q || (shape.packed && !real)) return;
   const bool empty = !real || sees_any == 0.f;
-  const int out = WrappedRow(query, seq.left_q, shape.seqlen_q);
+  const int out = shape.packed ? query : WrappedRow(query, seq.left_q, shape.seqlen_q);
   const Rows<T> o_rows = o.Tokens(b, h, seq.left_q);
   for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim_v; ++c, d += Tile::kLanes) {
     Store(o_rows.At(out, d), empty ? 0.f : acc[c] * to_sink / row_sum);
@@ -134,6 +134,16 @@ PADPROOF_KERNEL({
     .source = "",
     .traits = TraitsOf(16, 16, true),
     .forward = Forward<Tile<16, 16, 2>>,
+});
+
+PADPROOF_KERNEL({
+    .name = "flash_fwd.varlen",
+    .backend = kBackendOfCudaSource,
+    .file = "kernels/flash_fwd.cu",
+    .summary = "packed sequences by cu_seqlens, gaps by seqused, 4x4 tiles",
+    .source = kPackedSource,
+    .traits = Packed(TraitsOf(4, 4, true)),
+    .forward = Forward<Tile<4, 4, 2>>,
 });
 
 PADPROOF_KERNEL({

@@ -89,9 +89,9 @@ constexpr KernelTraits TraitsOf(Set<Dtype> dtypes, const NumericsProfile& numeri
                                 bool returns_lse) {
   return {
       .dtypes = dtypes,
-      .layouts = Set<Layout>::All(),
+      .layouts = SetOf(Layout::bhsd, Layout::bshd),
       .masks = SetOf(Mask::none, Mask::causal_tl, Mask::causal_br),
-      .pad_sides = Set<PadSide>::All(),
+      .pad_sides = SetOf(PadSide::right, PadSide::left),
       .tile_q = 32,
       .tile_k = 512,
       .returns_lse = returns_lse ? 1 : 0,

@@ -24,9 +24,9 @@ constexpr const char* kSource =
 constexpr KernelTraits TraitsOf(Set<Dtype> dtypes, int32_t seqlen_k_min) {
   return {
       .dtypes = dtypes,
-      .layouts = Set<Layout>::All(),
+      .layouts = SetOf(Layout::bhsd, Layout::bshd),
       .masks = SetOf(Mask::none, Mask::causal_tl, Mask::causal_br),
-      .pad_sides = Set<PadSide>::All(),
+      .pad_sides = SetOf(PadSide::right, PadSide::left),
       .seqlen_k_min = seqlen_k_min,
       // An empty row is zero by intent: pytorch/pytorch#131060, #133882.
       // Masked keys are multiplied by 0, so a result of nothing but zeros takes their sign.

@@ -34,7 +34,7 @@ void CheckPads(const Problem& problem, Operand op, FirstFailure& failures) {
   const Case& c = problem.c();
   for (int b = 0; b < c.batch(); ++b) {
     for (int h = 0; h < problem.Heads(op); ++h) {
-      for (int slot = 0; slot < problem.Slots(op); ++slot) {
+      for (int slot = 0; slot < problem.Slots(op, b); ++slot) {
         if (problem.IsReal(op, b, slot)) continue;
         for (int d = 0; d < problem.Columns(op); ++d) {
           const uint32_t bits = problem.Bits(op, b, h, slot, d);

@@ -26,8 +26,8 @@ struct Window {
 struct Case {
   std::vector<int> lens_q;  // real queries of each sequence, from 0; its size is the batch
   std::vector<int> lens_k;  // real keys of each sequence, from 0
-  int pad_q = 0;            // padded query slots beyond the longest sequence
-  int pad_k = 0;            // padded key slots beyond the longest sequence
+  int pad_q = 0;            // padded query slots beyond the longest sequence; packed: see PadSide
+  int pad_k = 0;            // padded key slots, likewise
   PadSide pad_side = PadSide::right;
   int heads = 1;  // of Q
   int group = 1;  // query heads that share a head of K and V; in text heads=HEADS:HEADS_KV
@@ -51,7 +51,8 @@ struct Case {
   bool operator==(const Case&) const = default;
 
   int batch() const { return static_cast<int>(lens_q.size()); }
-  int seqlen_q() const;  // slots a sequence: longest real length + pad_q
+  bool packed() const { return layout == Layout::thd; }
+  int seqlen_q() const;  // slots a sequence: longest real length + pad_q; packed: longest length
   int seqlen_k() const;
   int heads_kv() const { return heads / group; }
   int value_dim() const { return dim_v != 0 ? dim_v : dim; }
@@ -85,6 +86,15 @@ Result<Case> Parse(std::string_view line);
 std::string Validate(const Case& c);
 
 // ---- geometry -----------------------------------------------------------------------------------
+
+/// The slots of one sequence, pads included.
+struct Region {
+  int begin = 0;  // packed: the slot of the buffer that its slot 0 is; else 0
+  int slots = 0;
+  int leftpad = 0;  // slots before its first real token
+};
+Region RegionQ(const Case& c, int b);
+Region RegionK(const Case& c, int b);
 
 /// Slot of real token `i` of sequence `b` (left pads come first).
 int SlotQ(const Case& c, int b, int i);

@@ -17,7 +17,9 @@ E Nearest(Set<E> set, E value) {
 int64_t Work(const Case& c) {
   const int64_t rows = int64_t{c.batch()} * c.heads;
   const int widest = std::max(c.dim, c.value_dim());
-  return rows * std::max(1, c.seqlen_q()) * std::max(1, c.seqlen_k()) * widest;
+  const int64_t gap_q = c.packed() ? c.pad_q : 0, gap_k = c.packed() ? c.pad_k : 0;
+  return rows * std::max<int64_t>(1, c.seqlen_q() + gap_q) *
+         std::max<int64_t>(1, c.seqlen_k() + gap_k) * widest;
 }
 
 int FitDim(const Domain& domain, int dim) {
@@ -49,6 +51,12 @@ void Cut(const Domain& domain, Case& c) {
   }
 }
 
+/// Gaps are for packed buffers alone.
+Set<PadSide> PadSidesOf(const Domain& domain, const Case& c) {
+  const Set<PadSide> around{domain.pad_sides.bits & SetOf(PadSide::right, PadSide::left).bits};
+  return c.packed() || around.bits == 0 ? domain.pad_sides : around;
+}
+
 void FitFeatures(const Domain& domain, Case& c) {
   if (!domain.features.Has(Feature::gqa)) c.group = 1;
   c.group = std::clamp(c.group, 1, c.heads);
@@ -61,6 +69,7 @@ void FitFeatures(const Domain& domain, Case& c) {
   c.sink = c.sink && domain.features.Has(Feature::sink);
   c.mask_form = Nearest(domain.mask_forms, c.mask_form);
   c.bias = Nearest(domain.biases, c.bias);
+  if (c.packed()) c.mask_form = MaskForm::lengths;
   const bool tensor = c.mask_form != MaskForm::lengths;
   c.holes = tensor ? std::clamp(c.holes, 0, kMaxHoles) : 0;
   if (tensor) c.bias = Bias::none;
@@ -105,7 +114,7 @@ Case Fit(const Domain& domain, Case c) {
   c.dtype = Nearest(domain.dtypes, c.dtype);
   c.layout = Nearest(domain.layouts, c.layout);
   c.mask = Nearest(domain.masks, c.mask);
-  c.pad_side = Nearest(domain.pad_sides, c.pad_side);
+  c.pad_side = Nearest(PadSidesOf(domain, c), c.pad_side);
   FitFeatures(domain, c);
   c.backward = domain.backward_only || (domain.backward && c.backward);
   if (!domain.scheduled) c.schedule = {};

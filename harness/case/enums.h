@@ -11,8 +11,9 @@ namespace padproof {
 
 enum class Dtype : int32_t { f32 = 0, f16 = 1, bf16 = 2 };
 
-/// Order of the dimensions in memory, outermost first. Strides are contiguous in that order.
-enum class Layout : int32_t { bhsd = 0, bshd = 1 };
+/// Order of the dimensions in memory, outermost first. Strides are contiguous in that order. thd is
+/// packed: the sequences one after another in one buffer of tokens, each from its cu_seqlens.
+enum class Layout : int32_t { bhsd = 0, bshd = 1, thd = 2 };
 
 /// Who sees whom among the real tokens of one sequence. Query i sees key j when
 ///   causal_tl:  j <= i                     (top-left alignment)
@@ -43,8 +44,9 @@ enum class Bias : int32_t { none = 0, alibi = 1 };
 ///   sink     one more term exp(sink_h) in the row sum, without a value
 enum class Feature : int32_t { gqa = 0, dim_v = 1, softcap = 2, sink = 3 };
 
-/// Where the padded slots of a sequence lie.
-enum class PadSide : int32_t { right = 0, left = 1 };
+/// Where padded slots lie: after or before the real tokens of each sequence. In a packed buffer
+/// after its last or before its first sequence, or, told by seqused, in gaps after each of them.
+enum class PadSide : int32_t { right = 0, left = 1, between = 2 };
 
 /// Order in which the SIMT layer runs blocks and threads.
 ///   forward   the next higher thread that can run, and the next higher block
@@ -119,7 +121,7 @@ struct EnumText<Dtype> {
 };
 template <>
 struct EnumText<Layout> {
-  static constexpr std::array<std::string_view, 2> names{"bhsd", "bshd"};
+  static constexpr std::array<std::string_view, 3> names{"bhsd", "bshd", "thd"};
 };
 template <>
 struct EnumText<Mask> {
@@ -140,7 +142,7 @@ struct EnumText<Feature> {
 };
 template <>
 struct EnumText<PadSide> {
-  static constexpr std::array<std::string_view, 2> names{"right", "left"};
+  static constexpr std::array<std::string_view, 3> names{"right", "left", "between"};
 };
 template <>
 struct EnumText<Order> {

@@ -13,13 +13,27 @@ int LongestOf(const std::vector<int>& lens) {
   return lens.empty() ? 0 : *std::max_element(lens.begin(), lens.end());
 }
 
-int Slot(const std::vector<int>& lens, int seqlen, PadSide side, int b, int token) {
-  return side == PadSide::left ? seqlen - lens[static_cast<size_t>(b)] + token : token;
+/// Of a buffer in which sequences follow one another, with `pad` slots as PadSide says.
+Region PackedRegion(const std::vector<int>& lens, int pad, PadSide side, int b) {
+  Region region;
+  for (int n = 0; n <= b; ++n) {
+    region.begin += region.slots;
+    region.leftpad = side == PadSide::left && n == 0 ? pad : 0;
+    const bool last = n + 1 == static_cast<int>(lens.size());
+    const bool after = side == PadSide::between || (side == PadSide::right && last);
+    region.slots = region.leftpad + lens[static_cast<size_t>(n)] + (after ? pad : 0);
+  }
+  return region;
 }
 
-bool IsReal(const std::vector<int>& lens, int seqlen, PadSide side, int b, int slot) {
-  const int first = Slot(lens, seqlen, side, b, 0);
-  return slot >= first && slot < first + lens[static_cast<size_t>(b)];
+Region RegionOf(const Case& c, const std::vector<int>& lens, int seqlen, int pad, int b) {
+  if (c.packed()) return PackedRegion(lens, pad, c.pad_side, b);
+  const int pads = seqlen - lens[static_cast<size_t>(b)];
+  return {.begin = 0, .slots = seqlen, .leftpad = c.pad_side == PadSide::left ? pads : 0};
+}
+
+bool IsReal(const Region& region, int len, int slot) {
+  return slot >= region.leftpad && slot < region.leftpad + len;
 }
 
 std::string OutOfRange(const char* what, int64_t value, int64_t low, int64_t high) {
@@ -51,7 +65,9 @@ std::string ValidateLens(const Case& c) {
 std::string ValidateSize(const Case& c) {
   const int64_t rows = int64_t{c.batch()} * c.heads;
   const int widest = std::max(c.dim, c.value_dim());
-  const int64_t q = rows * c.seqlen_q() * widest, k = rows * c.seqlen_k() * widest;
+  const int64_t gap_q = c.packed() ? c.pad_q : 0, gap_k = c.packed() ? c.pad_k : 0;
+  const int64_t q = rows * (c.seqlen_q() + gap_q) * widest;
+  const int64_t k = rows * (c.seqlen_k() + gap_k) * widest;
   const int64_t scores = rows * c.seqlen_q() * c.seqlen_k();
   const auto expected = ": expected at most " + std::to_string(kMaxElements);
   if (q > kMaxElements) return "Q would have " + std::to_string(q) + " elements" + expected;
@@ -71,6 +87,12 @@ std::string ValidateTogether(const Case& c) {
   if (!IsWindow(c.mask) && c.window != Window{}) {
     return "a window with mask " + std::string(NameOf(c.mask)) + ": expected one of window";
   }
+  if (c.pad_side == PadSide::between && !c.packed()) {
+    return "pad_side=between with layout=" + std::string(NameOf(c.layout)) + ": expected thd";
+  }
+  if (c.packed() && c.mask_form != MaskForm::lengths) {
+    return "a mask tensor with layout=thd: expected mask_form=lengths, or another layout";
+  }
   if (c.holes > 0 && c.mask_form == MaskForm::lengths) {
     return "holes with mask_form=lengths: expected a mask tensor, boolean or additive";
   }
@@ -86,8 +108,11 @@ std::string ValidateTogether(const Case& c) {
 
 }  // namespace
 
-int Case::seqlen_q() const { return LongestOf(lens_q) + pad_q; }
-int Case::seqlen_k() const { return LongestOf(lens_k) + pad_k; }
+int Case::seqlen_q() const { return LongestOf(lens_q) + (packed() ? 0 : pad_q); }
+int Case::seqlen_k() const { return LongestOf(lens_k) + (packed() ? 0 : pad_k); }
+
+Region RegionQ(const Case& c, int b) { return RegionOf(c, c.lens_q, c.seqlen_q(), c.pad_q, b); }
+Region RegionK(const Case& c, int b) { return RegionOf(c, c.lens_k, c.seqlen_k(), c.pad_k, b); }
 
 std::string Validate(const Case& c) {
   const std::string checks[] = {
@@ -118,15 +143,15 @@ std::string Validate(const Case& c) {
   return ValidateTogether(c);
 }
 
-int SlotQ(const Case& c, int b, int i) { return Slot(c.lens_q, c.seqlen_q(), c.pad_side, b, i); }
-int SlotK(const Case& c, int b, int j) { return Slot(c.lens_k, c.seqlen_k(), c.pad_side, b, j); }
+int SlotQ(const Case& c, int b, int i) { return RegionQ(c, b).leftpad + i; }
+int SlotK(const Case& c, int b, int j) { return RegionK(c, b).leftpad + j; }
 
 bool IsRealQ(const Case& c, int b, int slot) {
-  return IsReal(c.lens_q, c.seqlen_q(), c.pad_side, b, slot);
+  return IsReal(RegionQ(c, b), c.lens_q[static_cast<size_t>(b)], slot);
 }
 
 bool IsRealK(const Case& c, int b, int slot) {
-  return IsReal(c.lens_k, c.seqlen_k(), c.pad_side, b, slot);
+  return IsReal(RegionK(c, b), c.lens_k[static_cast<size_t>(b)], slot);
 }
 
 KeyRange VisibleKeys(const Case& c, int b, int i) {
@@ -158,6 +183,7 @@ bool SeesNothing(const Case& c, int b, int h, int i) {
 }
 
 bool HasPads(const Case& c) {
+  if (c.packed()) return c.pad_q > 0 || c.pad_k > 0;
   const auto shorter = [](const std::vector<int>& lens, int seqlen) {
     return std::any_of(lens.begin(), lens.end(), [=](int len) { return len < seqlen; });
   };

@@ -30,16 +30,38 @@ TEST(Geometry, PadsLieOnTheirSide) {
   EXPECT_TRUE(IsRealK(c, 1, 5));
 }
 
+TEST(Geometry, PackedSequencesFollowOneAnother) {
+  Case c = Ragged();  // keys 4 and 2, 2 padded slots
+  c.layout = Layout::thd;
+  const auto regions = [&](PadSide side) {
+    c.pad_side = side;
+    std::vector<int> numbers;
+    for (int b = 0; b < 2; ++b) {
+      const Region r = RegionK(c, b);
+      numbers.insert(numbers.end(), {r.begin, r.slots, r.leftpad});
+    }
+    return numbers;
+  };
+  EXPECT_EQ(regions(PadSide::right), (std::vector<int>{0, 4, 0, 4, 4, 0}));
+  EXPECT_EQ(regions(PadSide::left), (std::vector<int>{0, 6, 2, 6, 2, 0}));
+  EXPECT_EQ(regions(PadSide::between), (std::vector<int>{0, 6, 0, 6, 4, 0}));
+  EXPECT_EQ(c.seqlen_k(), 4);
+  EXPECT_TRUE(HasPads(c));
+  c.pad_q = c.pad_k = 0;
+  EXPECT_FALSE(HasPads(c));
+}
+
 TEST(Geometry, EverySlotIsOneTokenOrAPad) {
   Random random(7);
   for (int n = 0; n < 500; ++n) {
     const Case c = Generate({}, random, n % 101);
     for (int b = 0; b < c.batch(); ++b) {
-      std::vector<int> seen(static_cast<size_t>(c.seqlen_k()), 0);
+      const int slots = RegionK(c, b).slots;
+      std::vector<int> seen(static_cast<size_t>(slots), 0);
       for (int j = 0; j < c.lens_k[static_cast<size_t>(b)]; ++j) {
         ++seen.at(static_cast<size_t>(SlotK(c, b, j)));
       }
-      for (int slot = 0; slot < c.seqlen_k(); ++slot) {
+      for (int slot = 0; slot < slots; ++slot) {
         ASSERT_EQ(seen[static_cast<size_t>(slot)], IsRealK(c, b, slot) ? 1 : 0) << Print(c);
       }
     }

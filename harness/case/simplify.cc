@@ -82,6 +82,7 @@ class Candidates {
   void Add(Case c) {
     if (c.dim_v == c.dim) c.dim_v = 0;
     if (!IsWindow(c.mask)) c.window = {};
+    if (!c.packed() && c.pad_side == PadSide::between) c.pad_side = PadSide::right;
     if (!(ComplexityOf(c) < complexity_) || !Validate(c).empty()) return;
     if (std::find(list_.begin(), list_.end(), c) == list_.end()) list_.push_back(c);
   }
@@ -121,7 +122,7 @@ void AddParts(const Case& c, Candidates& out) {
   if (batch < 2) return;
   for (size_t b = 0; b < batch; ++b) out.Add(Part(c, b, b + 1));
   // The pads that a longer neighbour caused, kept without the neighbour.
-  for (size_t b = 0; b < batch; ++b) {
+  for (size_t b = 0; b < batch && !c.packed(); ++b) {
     Case alone = Part(c, b, b + 1);
     alone.pad_q = c.seqlen_q() - c.lens_q[b];
     alone.pad_k = c.seqlen_k() - c.lens_k[b];
@@ -378,8 +379,8 @@ std::vector<Case> Simplify(const Case& c) {
   AddDims(c, out);
   out.Set(&Case::backward, std::array{false});
   AddPads(c, out);
-  out.Set(&Case::pad_side, std::array{PadSide::right});
-  out.Set(&Case::layout, std::array{Layout::bhsd});
+  out.Set(&Case::pad_side, std::array{PadSide::right, PadSide::left});
+  out.Set(&Case::layout, std::array{Layout::bhsd, Layout::bshd});
   out.Set(&Case::dtype, std::array{Dtype::f32, Dtype::f16});
   AddSchedules(c, out);
   out.Set(&Case::values, std::array{Values::normal});

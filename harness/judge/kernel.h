@@ -59,6 +59,10 @@ struct AttentionArgs {
   float softcap;       // 0: none; else scores are softcap tanh(score / softcap)
   const float* alibi_slopes;  // [heads], positive; null: no bias
   const float* sink;          // [heads]; null: none
+  // Packed (Layout::thd): tensors are [1, h, slots, d], sequence b is the slots cu_seqlens[b] ..
+  // cu_seqlens[b] + seqused[b] - 1, and seqlen_q, seqlen_k are the longest. Null: not packed.
+  const int32_t* cu_seqlens_q;  // [batch + 1]
+  const int32_t* cu_seqlens_k;
 };
 
 enum class StatusCode : int32_t {

@@ -34,7 +34,7 @@ Problem::Problem(const Case& c, Prefill prefill) : case_(c), prefill_(prefill) {
     const bool used = c.backward || (op != Operand::d_o && op != Operand::dq && op != Operand::dk &&
                                      op != Operand::dv);
     if (!used) continue;
-    const int64_t rows = int64_t{c.batch()} * Heads(op) * Slots(op);
+    const int64_t rows = int64_t{c.packed() ? 1 : c.batch()} * Heads(op) * BufferSlots(op);
     Allocate(buffers_[static_cast<size_t>(o)],
              static_cast<size_t>(rows * Columns(op)) * SizeOf(DtypeOf(op)));
     PrefillOutput(op, prefill);
@@ -65,13 +65,21 @@ void Problem::FillReal(Operand op) {
 /// A mask tensor tells of pads itself: to its kernel every slot is in use.
 void Problem::BuildLengths() {
   const Case& c = case_;
-  const bool told = c.mask_form == MaskForm::lengths, left = c.pad_side == PadSide::left;
-  for (int b = 0; b < c.batch(); ++b) {
-    const int len_q = c.lens_q[static_cast<size_t>(b)], len_k = c.lens_k[static_cast<size_t>(b)];
-    lengths_[0].push_back(told ? len_q : c.seqlen_q());
-    lengths_[1].push_back(told ? len_k : c.seqlen_k());
-    lengths_[2].push_back(told && left ? c.seqlen_q() - len_q : 0);
-    lengths_[3].push_back(told && left ? c.seqlen_k() - len_k : 0);
+  const bool told = c.mask_form == MaskForm::lengths;
+  for (int side = 0; side < 2; ++side) {
+    const auto& lens = side == 0 ? c.lens_q : c.lens_k;
+    const auto at = static_cast<size_t>(side);
+    for (int b = 0; b < c.batch(); ++b) {
+      const Region region = side == 0 ? RegionQ(c, b) : RegionK(c, b);
+      const int len = lens[static_cast<size_t>(b)];
+      lengths_[at].push_back(told ? len : region.slots);
+      lengths_[2 + at].push_back(told && !c.packed() ? region.leftpad : 0);
+      if (!c.packed()) continue;
+      lengths_[4 + at].push_back(region.begin + region.leftpad);
+      const bool last = b + 1 == c.batch();
+      const int end = c.pad_side == PadSide::between ? region.slots : region.leftpad + len;
+      if (last) lengths_[4 + at].push_back(region.begin + end);
+    }
   }
 }
 
@@ -110,8 +118,15 @@ void Problem::Allocate(Buffer& buffer, size_t bytes) {
   }
 }
 
-int Problem::Slots(Operand op) const {
-  return HasQueryRows(op) ? case_.seqlen_q() : case_.seqlen_k();
+Region Problem::RegionOf(Operand op, int b) const {
+  return HasQueryRows(op) ? RegionQ(case_, b) : RegionK(case_, b);
+}
+
+int Problem::Slots(Operand op, int b) const { return RegionOf(op, b).slots; }
+
+int Problem::BufferSlots(Operand op) const {
+  const Region last = RegionOf(op, case_.batch() - 1);
+  return last.begin + last.slots;
 }
 
 int Problem::Columns(Operand op) const {
@@ -148,10 +163,11 @@ const uint8_t* Problem::Data(Operand op) const {
 }
 
 Tensor Problem::View(Operand op) {
-  const int64_t s = Slots(op), d = Columns(op), h = Heads(op);
-  Tensor t{Data(op), {case_.batch(), h, s, d}, {h * s * d, s * d, d, 1}};
+  const int64_t s = BufferSlots(op), d = Columns(op), h = Heads(op);
+  const int64_t b = case_.packed() ? 1 : case_.batch();
+  Tensor t{Data(op), {b, h, s, d}, {h * s * d, s * d, d, 1}};
   // LSE is always [b, h, s]; the other tensors follow the case's layout.
-  if (op != Operand::lse && case_.layout == Layout::bshd) {
+  if (op != Operand::lse && case_.layout != Layout::bhsd) {
     t.stride[1] = d;
     t.stride[2] = h * d;
   }
@@ -169,13 +185,15 @@ Tensor Problem::MaskView() {
 }
 
 size_t Problem::Offset(Operand op, int b, int h, int slot, int d) const {
-  const size_t rows = static_cast<size_t>(Slots(op)), columns = static_cast<size_t>(Columns(op));
-  const size_t heads = static_cast<size_t>(Heads(op));
-  const bool bshd = op != Operand::lse && case_.layout == Layout::bshd;
-  const size_t row = bshd ? (static_cast<size_t>(b) * rows + static_cast<size_t>(slot)) * heads +
-                                static_cast<size_t>(h)
-                          : (static_cast<size_t>(b) * heads + static_cast<size_t>(h)) * rows +
-                                static_cast<size_t>(slot);
+  const Region region = RegionOf(op, b);
+  const size_t rows = static_cast<size_t>(case_.packed() ? BufferSlots(op) : region.slots);
+  const size_t entry = case_.packed() ? 0 : static_cast<size_t>(b);
+  const size_t heads = static_cast<size_t>(Heads(op)), head = static_cast<size_t>(h);
+  const size_t at = static_cast<size_t>(region.begin + slot);
+  const size_t columns = static_cast<size_t>(Columns(op));
+  const bool heads_inside = op != Operand::lse && case_.layout != Layout::bhsd;
+  const size_t row =
+      heads_inside ? (entry * rows + at) * heads + head : (entry * heads + head) * rows + at;
   return (row * columns + static_cast<size_t>(d)) * SizeOf(DtypeOf(op));
 }
 
@@ -206,7 +224,7 @@ void Problem::FillPads(Fill fill) {
 void Problem::FillPads(Operand op, Fill fill) {
   for (int b = 0; b < case_.batch(); ++b) {
     for (int h = 0; h < Heads(op); ++h) {
-      for (int slot = 0, pad = 0; slot < Slots(op); ++slot) {
+      for (int slot = 0, pad = 0; slot < Slots(op, b); ++slot) {
         if (IsReal(op, b, slot)) continue;
         for (int d = 0; d < Columns(op); ++d) {
           SetBits(op, b, h, slot, d, PadBits(case_, fill, op, b, h, pad, d));
@@ -248,6 +266,8 @@ AttentionArgs Problem::Args(bool backward) {
   args.seqused_k = lengths_[1].data();
   args.leftpad_q = lengths_[2].data();
   args.leftpad_k = lengths_[3].data();
+  args.cu_seqlens_q = lengths_[4].empty() ? nullptr : lengths_[4].data();
+  args.cu_seqlens_k = lengths_[5].empty() ? nullptr : lengths_[5].data();
   args.q = View(Operand::q);
   args.k = View(Operand::k);
   args.v = View(Operand::v);

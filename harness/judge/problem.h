@@ -32,7 +32,7 @@ class Problem {
   Dtype DtypeOf(Operand op) const { return op == Operand::lse ? Dtype::f32 : case_.dtype; }
   int Columns(Operand op) const;  // elements a row
   int Heads(Operand op) const { return HasKeyHeads(op) ? case_.heads_kv() : case_.heads; }
-  int Slots(Operand op) const;               // rows a sequence, pads included
+  int Slots(Operand op, int b) const;        // rows of sequence b, pads included
   int RealRows(Operand op, int b) const;     // real tokens of sequence b
   int Slot(Operand op, int b, int i) const;  // slot of real token i
   bool IsReal(Operand op, int b, int slot) const;
@@ -67,8 +67,9 @@ class Problem {
   std::vector<uint8_t> Bytes(Operand op) const;
   /// Raw bytes of the mask tensor; empty if the case has none.
   std::vector<uint8_t> MaskBytes() const;
-  /// seqused_q, seqused_k, leftpad_q, leftpad_k as the kernel left them.
-  const std::array<std::vector<int32_t>, 4>& lengths() const { return lengths_; }
+  /// seqused_q, seqused_k, leftpad_q, leftpad_k, cu_seqlens_q, cu_seqlens_k as the kernel left
+  /// them.
+  const std::array<std::vector<int32_t>, 6>& lengths() const { return lengths_; }
 
  private:
   // Data starts at a multiple of 64 bytes, as from any device or tensor allocator: libraries choose
@@ -95,6 +96,8 @@ class Problem {
   static std::string CheckGuard(const Buffer& buffer, const char* name);
   uint8_t* Data(Operand op);
   const uint8_t* Data(Operand op) const;
+  Region RegionOf(Operand op, int b) const;
+  int BufferSlots(Operand op) const;  // of one batch entry; packed: of all sequences
   size_t Offset(Operand op, int b, int h, int slot, int d) const;
   Tensor View(Operand op);
   void FillReal(Operand op);
@@ -107,7 +110,7 @@ class Problem {
   std::array<Buffer, kOperands> buffers_;
   Buffer workspace_, mask_;
   std::vector<float> alibi_slopes_, sink_;       // [heads], or empty
-  std::array<std::vector<int32_t>, 4> lengths_;  // seqused_q, seqused_k, leftpad_q, leftpad_k
+  std::array<std::vector<int32_t>, 6> lengths_;  // as lengths() says; packed or not, some are empty
 };
 
 }  // namespace padproof

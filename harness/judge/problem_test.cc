@@ -40,6 +40,77 @@ TEST(Problem, RealValuesDoNotMove) {
   }
 }
 
+TEST(Problem, PackedSequencesAreFoundByTheirOffsets) {
+  for (const char* side : {"right", "left", "between"}) {
+    Problem problem(Read((std::string("lens_q=3,0,2 lens_k=1,4,2 pad_q=2 pad_k=3 pad_side=") +
+                          side + " heads=4:2 dim=2:3 layout=thd dtype=f16 fill=nan seed=5")
+                             .c_str()));
+    const AttentionArgs args = problem.Args(false);
+    EXPECT_EQ(args.seqlen_q, 3);
+    EXPECT_EQ(args.seqlen_k, 4);
+    EXPECT_EQ(args.v.size[0], 1);
+    EXPECT_EQ(args.v.size[1], 2);
+    EXPECT_EQ(args.v.size[2], 7 + (std::string_view(side) == "between" ? 9 : 3));
+    for (int b = 0; b < 3; ++b) {
+      EXPECT_GE(args.cu_seqlens_k[b + 1] - args.cu_seqlens_k[b], args.seqused_k[b]);
+      for (int h = 0; h < 2; ++h) {
+        for (int j = 0; j < args.seqused_k[b]; ++j) {
+          for (int d = 0; d < 3; ++d) {
+            const int64_t at = h * args.v.stride[1] +
+                               (args.cu_seqlens_k[b] + j) * args.v.stride[2] + d * args.v.stride[3];
+            EXPECT_EQ(static_cast<uint16_t*>(args.v.data)[at],
+                      problem.BitsAt(Operand::v, {b, h, j, d}));
+            EXPECT_FALSE(IsNan(Dtype::f16, static_cast<uint16_t*>(args.v.data)[at]));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Problem, AMaskTensorTellsWhatTheCaseSays) {
+  for (const char* form : {"boolean", "additive"}) {
+    for (const char* holes : {"", " holes=50"}) {
+      Problem problem(Read((std::string("lens_q=3,1 lens_k=4,2 pad_q=1 pad_k=1 pad_side=left "
+                                        "heads=2 dim=1 mask=causal:br dtype=bf16 mask_form=") +
+                            form + holes)
+                               .c_str()));
+      const Case& c = problem.c();
+      const AttentionArgs args = problem.Args(false);
+      const Tensor& mask = args.attn_mask;
+      EXPECT_EQ(args.mask, Mask::none);
+      EXPECT_EQ(args.seqused_k[1], c.seqlen_k());
+      int kept = 0, expected = 0;
+      for (int b = 0; b < 2; ++b) {
+        for (int h = 0; h < 2; ++h) {
+          for (int i = 0; i < c.seqlen_q(); ++i) {
+            for (int j = 0; j < c.seqlen_k(); ++j) {
+              const int64_t at = b * mask.stride[0] + h * mask.stride[1] + i * mask.stride[2] + j;
+              kept += c.mask_form == MaskForm::boolean
+                          ? static_cast<uint8_t*>(mask.data)[at] == 1
+                          : Decode(c.dtype, static_cast<uint16_t*>(mask.data)[at]) == 0;
+            }
+          }
+          for (int i = 0; i < c.lens_q[static_cast<size_t>(b)]; ++i) {
+            for (int j = 0; j < c.lens_k[static_cast<size_t>(b)]; ++j) {
+              if (!Sees(c, b, h, i, j)) continue;
+              ++expected;
+              const int64_t at = b * mask.stride[0] + h * mask.stride[1] +
+                                 SlotQ(c, b, i) * mask.stride[2] + SlotK(c, b, j);
+              const double value = c.mask_form == MaskForm::boolean
+                                       ? 1 - static_cast<uint8_t*>(mask.data)[at]
+                                       : Decode(c.dtype, static_cast<uint16_t*>(mask.data)[at]);
+              EXPECT_EQ(value, 0) << form << holes;
+            }
+          }
+        }
+      }
+      EXPECT_EQ(kept, expected) << form << holes;
+      EXPECT_GT(expected, 0);
+    }
+  }
+}
+
 TEST(Problem, SeedsAndOperandsDiffer) {
   const Problem a(Read("lens_q=4 lens_k=4 dim=4 seed=1")),
       b(Read("lens_q=4 lens_k=4 dim=4 seed=2"));
