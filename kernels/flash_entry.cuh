@@ -145,7 +145,8 @@ Status LaunchTiles(void (*kernel)(P...), const AttentionArgs& args, int seqlen, 
 }
 
 constexpr const char* kPackedSource =
-    "flash_attn_varlen_func: slots that no sequence uses are not written (Dao-AILab/flash-attention)";
+    "flash_attn_varlen_func: slots that no sequence uses are not written "
+    "(Dao-AILab/flash-attention)";
 
 /// A packed buffer: what lies between sequences and beyond the last one stays untouched.
 constexpr KernelTraits Packed(KernelTraits traits) {
@@ -160,7 +161,10 @@ constexpr KernelTraits TraitsOf(int tile_q, int tile_k, bool returns_lse) {
   KernelTraits traits;
   traits.dtypes = Set<Dtype>::All();
   traits.layouts = SetOf(Layout::bhsd, Layout::bshd);
-  traits.masks = SetOf(Mask::none, Mask::causal_tl, Mask::causal_br);
+  traits.masks = Set<Mask>::All();
+  traits.mask_forms = Set<MaskForm>::All();
+  traits.biases = Set<Bias>::All();
+  traits.features = Set<Feature>::All();
   traits.pad_sides = SetOf(PadSide::right, PadSide::left);
   traits.dim_max = kMaxDim;
   traits.tile_q = tile_q;

@@ -37,10 +37,11 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   for (int b = 0; b < c.batch(); ++b) {
     for (int head_kv = 0; head_kv < c.heads_kv(); ++head_kv) {
       const reference::Head head = reference::ReadHead(problem, b, head_kv);
+      const reference::ForwardOracle oracle(head, traits.numerics);
       for (int i = 0; i < head.len_q; ++i) {
         const Index at = problem.QueryAt(b, head_kv, i);
         if (!IsPromised(traits, c, Operand::lse, at)) continue;
-        const reference::ForwardRow row = reference::Forward(head, traits.numerics, i);
+        const reference::ForwardRow row = oracle.Row(i);
         if (!row.out_of_domain.empty()) {
           bound.Skip(row.out_of_domain);
           continue;

@@ -65,10 +65,11 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   for (int b = 0; b < c.batch(); ++b) {
     for (int h = 0; h < c.heads_kv(); ++h) {
       const reference::Head head = reference::ReadHead(problem, b, h);
+      const reference::ForwardOracle oracle(head, traits.numerics);
       for (int i = 0; i < head.len_q; ++i) {
         Index at = problem.QueryAt(b, h, i);
         if (!IsPromised(traits, c, Operand::o, at)) continue;
-        const reference::ForwardRow row = reference::Forward(head, traits.numerics, i);
+        const reference::ForwardRow row = oracle.Row(i);
         if (!row.out_of_domain.empty()) {
           bound.Skip(row.out_of_domain);
           continue;

@@ -18,6 +18,7 @@ reference::Head HeadOf(const AttentionArgs& args, int b, int h, int more) {
   reference::Head head{.len_q = args.seqused_q[b],
                        .len_k = args.seqused_k[b] + more,
                        .dim = args.dim,
+                       .dim_v = args.dim,
                        .dtype = args.dtype,
                        .scale = static_cast<double>(args.softmax_scale)};
   const auto read = [&](const Tensor& t, int rows, int first) {
@@ -30,7 +31,7 @@ reference::Head HeadOf(const AttentionArgs& args, int b, int h, int more) {
     }
     return values;
   };
-  head.visible.assign(static_cast<size_t>(head.len_q), head.len_k);
+  head.visible.assign(static_cast<size_t>(head.len_q), {0, head.len_k});
   head.q = read(args.q, head.len_q, args.leftpad_q[b]);
   head.k = read(args.k, head.len_k, args.leftpad_k[b]);
   head.v = read(args.v, head.len_k, args.leftpad_k[b]);

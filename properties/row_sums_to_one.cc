@@ -5,7 +5,7 @@
 //   3. V = one-hot in the key, block by block =>  O = P: each P_ij >= 0, P_ij = 0 exactly where i
 //      does not see j, and sum_j P_ij = 1 within the bound below
 //
-// Preconditions: no sink, which takes a part of each row; the row has a forward; pads hold what the
+// Preconditions: the row has a forward; pads hold what the
 // row allows (probe 2: the largest finite values); probe 3 needs a forward that repeats its bits,
 // since it reads one P in several launches.
 //
@@ -39,7 +39,6 @@ const char* Inapplicable(const KernelTraits&, bool has_forward, bool) {
 
 void Prepare(Case& c, const KernelTraits& traits, Random& random) {
   c.backward = false;
-  c.sink = false;
   c = WithAllowedFill(traits, c);
   if (!HasPads(c) && traits.pad_sides.Has(c.pad_side)) c.pad_k = random.Between(1, 8);
 }
@@ -73,10 +72,11 @@ std::vector<ProbedRow> RowsOf(const Problem& problem, const NumericsProfile& pro
   for (int b = 0; b < c.batch(); ++b) {
     for (int head_kv = 0; head_kv < c.heads_kv(); ++head_kv) {
       const reference::Head head = reference::ReadHead(problem, b, head_kv);
+      const reference::ForwardOracle oracle(head, profile);
       for (int i = 0; i < head.len_q; ++i) {
         const Index at = problem.QueryAt(b, head_kv, i);
         if (SeesNothing(c, at.b, at.h, at.i)) continue;
-        ProbedRow row{at, reference::Forward(head, profile, i)};
+        ProbedRow row{at, oracle.Row(i)};
         if (row.bounds.out_of_domain.empty()) {
           rows.push_back(std::move(row));
         } else {
@@ -130,9 +130,9 @@ void Read(const Problem& problem, std::vector<ProbedRow>& rows, int first, int g
 
 void JudgeSum(const Case& c, const ProbedRow& row, int groups, WithinBound& bound) {
   const double radius = reference::RowSumRadius(row.bounds, c.dtype, groups);
-  const double error = std::fabs(row.sum - 1);
+  const double error = std::fabs(row.sum - row.bounds.row_sum);
   bound.Add("row_sum", std::isnan(error) ? INFINITY : error / radius, [&] {
-    Failure failure = Broken(row, 0, "V one-hot", Spell({1, radius}), row.sum);
+    Failure failure = Broken(row, 0, "V one-hot", Spell({row.bounds.row_sum, radius}), row.sum);
     failure.where = "sum of P[b=" + std::to_string(row.at.b) + " h=" + std::to_string(row.at.h) +
                     " i=" + std::to_string(row.at.i) + "]";
     return failure;
@@ -140,7 +140,6 @@ void JudgeSum(const Case& c, const ProbedRow& row, int groups, WithinBound& boun
 }
 
 Verdict Check(const KernelRow& kernel, const Case& c) {
-  if (c.sink) return Verdict::NotApplicable("a sink takes a part of each row");
   const KernelTraits& traits = kernel.traits;
   Case run = WithAllowedFill(traits, c);
   run.backward = false;

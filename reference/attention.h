@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,45 +25,81 @@ struct Judged {
   double largest = 0;
 };
 
-/// The real tokens of one sequence and head, decoded once. Matrices are [token][dim], row by row.
+/// The real tokens of one sequence and of the query heads that share its keys, decoded once.
+/// Matrices are [token][dim], row by row; V, O and their gradients have dim_v columns.
 struct Head {
-  int len_q = 0, len_k = 0, dim = 0;
+  int len_q = 0;  // rows: those of one query head after those of another
+  int len_k = 0, dim = 0, dim_v = 0;
   Dtype dtype = Dtype::f32;
-  double scale = 0;          // the exact fp32 softmax scale
-  std::vector<int> visible;  // [len_q] keys that a query sees: keys 0 .. visible - 1
+  double scale = 0;               // the exact fp32 softmax scale
+  double softcap = 0;             // c > 0: the score is c tanh(scale q.k / c), before the bias
+  std::vector<KeyRange> visible;  // [len_q]
+  std::vector<uint8_t> hidden;    // [len_q][len_k] or empty; 1: a mask hides a key of the range
+  std::vector<double> bias;       // [len_q][len_k] or empty: added to the score after the softcap
+  std::vector<double> sink;       // [len_q] or empty: exp(sink) joins the row sum, with V = 0
+  std::vector<uint8_t> dropped;   // [len_q][len_k] or empty; 1: P = 0 for P V, not for the row sum
+  double keep_scale = 1;          // of every P that is not dropped
+  int query_heads = 1;            // among the rows, with the same number of rows each
   std::vector<double> q, k, v;
   std::vector<double> o, lse, d_o;  // as stored; empty without a backward
 };
-Head ReadHead(const Problem& problem, int b, int h);
+
+/// The keys that query i sees, in order.
+std::vector<int> KeysOf(const Head& head, int i);
+
+/// Of head `head_kv` of K and V, with all queries that read it.
+Head ReadHead(const Problem& problem, int b, int head_kv);
 
 /// One row (b, h, i) of the forward.
 struct ForwardRow {
   std::string out_of_domain;  // "" or the violated inequality: the row is not judged elementwise
-  int visible = 0;            // keys; 0: O = 0 and LSE = -inf exactly
+  int visible = 0;            // keys; 0 without a sink: O = 0 and LSE = -inf exactly
+  std::vector<int> keys;      // [visible] which
   Judged lse;                 // natural log
-  std::vector<Judged> out;    // [dim]
+  std::vector<Judged> out;    // [dim_v]
   std::vector<double> p;      // [visible] softmax probabilities
-  double row_sum_radius = 0;  // of the sum of P read through one-hot V, before storage rounding
+  // Of P as it meets V, read through one-hot V, before storage rounding; 1 but for sink and
+  // dropout.
+  double row_sum = 0, row_sum_radius = 0;
 };
 
 /// Radius of the sum of `reads` outputs that each read one weight, or one group of weights, of a
-/// row, stored in `dtype`: around 1.
+/// row, stored in `dtype`: around row.row_sum.
 double RowSumRadius(const ForwardRow& row, Dtype dtype, int reads);
 
-ForwardRow Forward(const Head& head, const NumericsProfile& profile, int i);
-ForwardRow Forward(const Problem& problem, const NumericsProfile& profile, int b, int h, int i);
+struct HeadPanels;
 
-/// Gradients of one sequence and head. With `conditional`, LSE and O are the values stored in the
-/// problem (the kernel's own, which its backward reads); otherwise the reference's, with their
-/// bounds.
+/// The forward of one head, row by row; what its rows share is computed once.
+class ForwardOracle {
+ public:
+  /// Both must outlive it.
+  ForwardOracle(const Head& head, const NumericsProfile& profile);
+  ~ForwardOracle();
+  ForwardRow Row(int i) const;
+
+ private:
+  const NumericsProfile& profile_;
+  std::unique_ptr<HeadPanels> panels_;
+};
+
+/// One row alone.
+ForwardRow Forward(const Head& head, const NumericsProfile& profile, int i);
+ForwardRow Forward(const Problem& problem, const NumericsProfile& profile, int b, int head_kv,
+                   int i);
+
+/// Gradients of one head. With `conditional`, LSE and O are the values stored in the problem (the
+/// kernel's own, which its backward reads); otherwise the reference's, with their bounds. What is
+/// "largest" of a radius is an estimate here.
 struct Gradients {
-  std::string out_of_domain;            // of any row: nothing of this (b, h) is judged elementwise
-  std::vector<std::vector<Judged>> dq;  // [len_q][dim]
-  std::vector<std::vector<Judged>> dk;  // [len_k][dim]
-  std::vector<std::vector<Judged>> dv;  // [len_k][dim]
+  std::string out_of_domain;               // of any row: nothing of the head is judged elementwise
+  std::vector<std::vector<Judged>> dq;     // [len_q][dim]
+  std::vector<std::vector<Judged>> dk;     // [len_k][dim]
+  std::vector<std::vector<Judged>> dv;     // [len_k][dim_v]
+  std::vector<std::vector<Judged>> dbias;  // [len_q][len_k]; empty without a bias
+  std::vector<Judged> dsink;               // [len_q]; empty without a sink
 };
 Gradients Backward(const Head& head, const NumericsProfile& profile, bool conditional);
-Gradients Backward(const Problem& problem, const NumericsProfile& profile, int b, int h,
+Gradients Backward(const Problem& problem, const NumericsProfile& profile, int b, int head_kv,
                    bool conditional);
 
 /// Writes O and LSE of every real row, rounded to storage, into the problem: the input of kernels

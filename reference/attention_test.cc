@@ -106,9 +106,9 @@ TEST(Forward, IsAttention) {
   Head head;
   head.len_q = 2;
   head.len_k = 2;
-  head.dim = 1;
+  head.dim = head.dim_v = 1;
   head.scale = 1;
-  head.visible = {2, 0};
+  head.visible = {{0, 2}, {0, 0}};
   head.q = {1, 1};
   head.k = {0, std::log(3.0)};
   head.v = {4, 8};
@@ -154,9 +154,9 @@ TEST(Gradients, AreDerivativesOfTheForward) {
 
 TEST(Forward, RefusesRowsThatMayOverflow) {
   Head head;
-  head.len_q = head.len_k = head.dim = 1;
+  head.len_q = head.len_k = head.dim = head.dim_v = 1;
   head.scale = 1;
-  head.visible = {1};
+  head.visible = {{0, 1}};
   head.q = {1e20};
   head.k = {1e20};
   head.v = {1};

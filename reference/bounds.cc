@@ -1,6 +1,7 @@
 #include "reference/bounds.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -8,38 +9,145 @@
 namespace padproof::reference {
 namespace {
 
-/// For each key the length of the longest climb that starts there: a chain of later keys, each of
-/// which may be computed to score above the one before, given errors up to `slack` / 2. Running
-/// maxima climb strictly, so no order-preserving walk over any subset of the keys, in tiles of any
-/// size, moves its maximum more often. `scores` in the order of the walk.
-std::vector<int> ClimbsOf(const std::vector<double>& scores, double slack) {
-  const size_t n = scores.size();
-  std::vector<double> sorted = scores;
-  std::sort(sorted.begin(), sorted.end());
-  const auto rank = [&](double x) {
-    return static_cast<size_t>(std::lower_bound(sorted.begin(), sorted.end(), x) - sorted.begin());
-  };
-  // A Fenwick tree over ranks from the highest down: the largest climb among scores of at least a
-  // rank.
-  std::vector<int> tree(n + 1, 0), climbs(n, 0);
-  for (size_t j = n; j-- > 0;) {
-    int longest = 0;
-    for (size_t at = n - rank(scores[j] - slack); at > 0; at &= at - 1) {
-      longest = std::max(longest, tree[at]);
-    }
-    climbs[j] = longest;
-    for (size_t at = n - rank(scores[j]); at <= n; at += at & (~at + 1)) {
-      tree[at] = std::max(tree[at], longest + 1);
-    }
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+bool IsTiny(double x) { return x != 0 && std::fabs(x) < kFlush; }
+
+/// Of the scores of one query: what is the same for all keys.
+struct ScoreErrors {
+  double relative = 0;         // of A_j, order of the sum aside
+  double absolute = 0;         // flushed products
+  double any_order = 0;        // of A_j, by a sum in any order
+  double in_order = 0;         // of the largest partial sum, by one in order
+  double narrow = 0, eta = 0;  // scores stored below fp32
+  double query_sum = 0;        // sum |q|
+  bool prescaled = false;
+};
+
+ScoreErrors ScoreErrorsOf(const Head& head, const NumericsProfile& profile, const double* q) {
+  ScoreErrors errors;
+  // With a bias and no softcap the sum may begin with the bias: one term more.
+  const bool joins = !head.bias.empty() && head.softcap == 0;
+  const double terms = head.dim + (joins ? 1 : 0);
+  errors.relative = profile.qk_scale_rounding + profile.operand_rounding;
+  errors.absolute = head.scale * 2 * kFlush * head.dim + kFlush;
+  errors.any_order = Gamma(Units(profile, terms) + (joins ? 3 : 2));
+  errors.in_order = Gamma(Units(profile, terms));
+  errors.narrow = profile.score_rounding;
+  errors.eta = FactsOf(head.dtype).eta;
+  errors.prescaled = StoresPrescaled(profile, head.dtype);
+  if (errors.prescaled) {
+    for (int t = 0; t < head.dim; ++t) errors.query_sum += std::fabs(q[t]);
   }
-  return climbs;
+  return errors;
+}
+
+/// The softcap s = c tanh(x / c) of each score, its slope, and the errors of both. Each is at most
+/// the error of its argument times the largest slope there is within it, and the error of tanh.
+void ApplySoftcap(const Head& head, const NumericsProfile& profile, Scores& scores) {
+  const double c = head.softcap, narrow = profile.score_rounding;
+  const double eta = narrow > 0 ? FactsOf(head.dtype).eta : 0;
+  const auto capped = [&](double x, double t, double error) {
+    const double argument =
+        error + (3 * kUnit + narrow) * (std::fabs(x) + error) + c * (kFlush + eta);
+    const double nearest = std::max(0.0, std::fabs(x) - argument) / c;
+    const double moved = std::min(argument / std::pow(std::cosh(nearest), 2), 2 * c);
+    return moved + (profile.tanh_error + 2 * kUnit + 2 * narrow) * (c * std::fabs(t) + moved) +
+           (2 * c + 1) * (kFlush + eta);
+  };
+  for (size_t j = 0; j < scores.s.size(); ++j) {
+    const double x = scores.s[j], t = std::tanh(x / c);
+    scores.error[j] = capped(x, t, scores.error[j]);
+    if (!scores.in_order.empty()) scores.in_order[j] = capped(x, t, scores.in_order[j]);
+    scores.s[j] = c * t;
+    const double slope = 1 / std::pow(std::cosh(x / c), 2), off = scores.error[j] / c;
+    scores.slope.push_back(slope);
+    scores.slope_error.push_back((2 * std::fabs(t) + off) * off + 6 * kUnit + narrow * slope + eta);
+  }
+}
+
+/// The bias is an input, exact, or a slope times a distance in fp32, with up to four roundings. It
+/// meets the product in one sum, whose error is among the errors of the product without a softcap.
+void AddBias(const Head& head, const NumericsProfile& profile, int i, Scores& scores) {
+  const double* bias = head.bias.data() + static_cast<size_t>(i) * static_cast<size_t>(head.len_k);
+  const double narrow = profile.score_rounding, eta = FactsOf(head.dtype).eta;
+  for (size_t j = 0; j < scores.s.size(); ++j) {
+    const double b = bias[scores.keys[j]], size = std::fabs(b), before = std::fabs(scores.s[j]);
+    scores.s[j] += b;
+    const auto add = [&](double& error) {
+      error += 5 * kUnit * size + kFlush;
+      if (head.softcap > 0) error += 2 * kUnit * (before + error + size);
+      if (narrow > 0) error += narrow * (std::fabs(scores.s[j]) + error) + eta;
+    };
+    add(scores.error[j]);
+    if (!scores.in_order.empty()) add(scores.in_order[j]);
+    scores.magnitude[j] += size;
+  }
+}
+
+/// Scores before softcap and bias, from dot products with the keys of the range.
+void ScaleDots(const HeadPanels& panels, const NumericsProfile& profile, int i, const Dots& dots,
+               bool in_order, Scores& scores) {
+  const Head& head = panels.head;
+  const double* q = head.q.data() + static_cast<size_t>(i) * static_cast<size_t>(head.dim);
+  const ScoreErrors e = ScoreErrorsOf(head, profile, q);
+  const bool joins = !head.bias.empty() && head.softcap == 0;
+  const double* bias =
+      joins ? head.bias.data() + static_cast<size_t>(i) * static_cast<size_t>(head.len_k) : nullptr;
+  const int first = head.visible[static_cast<size_t>(i)].first;
+  const double stored = 1 + e.narrow;
+  const bool tiny = panels.tiny_k || HasTiny(q, head.dim);
+  for (size_t j = 0; j < scores.keys.size(); ++j) {
+    const int key = scores.keys[j];
+    const auto at = static_cast<size_t>(key - first);
+    const double s = head.scale * dots.value[at], magnitude = head.scale * dots.magnitude[at];
+    const double with_bias = joins ? magnitude + std::fabs(bias[key]) : magnitude;
+    double error = e.relative * magnitude + e.absolute;
+    if (e.prescaled) {  // operands may become subnormal in storage
+      error +=
+          e.eta * (e.query_sum + panels.key_sum[static_cast<size_t>(key - panels.range.first)] +
+                   head.dim * e.eta);
+    }
+    if (tiny) {
+      const double* k = head.k.data() + static_cast<size_t>(key) * static_cast<size_t>(head.dim);
+      error += head.scale * TinyProducts(q, k, head.dim);
+    }
+    error *= stored;
+    if (e.narrow > 0) error += e.narrow * std::fabs(s) + e.eta;
+    scores.s[j] = s;
+    scores.magnitude[j] = magnitude;
+    scores.error[j] = error + stored * e.any_order * with_bias;
+    if (!in_order) continue;
+    const double partial = head.scale * dots.partial[at] + (with_bias - magnitude);
+    scores.in_order[j] = error + stored * (e.in_order * partial + 3 * kUnit * with_bias);
+    if (profile.in_order_keys > 0) scores.error[j] = scores.in_order[j];
+  }
+}
+
+/// Maximum, sum and weights.
+void Normalise(Scores& scores) {
+  const size_t terms = scores.terms(), n = static_cast<size_t>(scores.n);
+  if (terms == 0) return;
+  scores.max = *std::max_element(scores.s.begin(), scores.s.end());
+  if (n == terms) {
+    scores.key_max = scores.max;
+  } else if (n > 0) {
+    scores.key_max =
+        *std::max_element(scores.s.begin(), scores.s.begin() + static_cast<std::ptrdiff_t>(n));
+  }
+  scores.p.resize(terms);
+  double sum = 0;
+  for (size_t j = 0; j < terms; ++j) sum += scores.p[j] = std::exp(scores.s[j] - scores.max);
+  scores.sum = sum;
+  scores.lse = scores.max + std::log(scores.sum);
+  for (double& p : scores.p) p /= scores.sum;
 }
 
 }  // namespace
 
 double Gamma(double roundings) { return Quotient(roundings * kUnit); }
 
-double Quotient(double x) { return x < 1 ? x / (1 - x) : std::numeric_limits<double>::infinity(); }
+double Quotient(double x) { return x < 1 ? x / (1 - x) : kInfinity; }
 
 bool StoresPrescaled(const NumericsProfile& profile, Dtype dtype) {
   return profile.qk_scale_rounding >= FactsOf(dtype).unit_roundoff;
@@ -51,95 +159,155 @@ double PairRounding(const NumericsProfile& profile) {
   return (1 + profile.p_rounding) * (1 + profile.operand_rounding) - 1;
 }
 
-double Units(const NumericsProfile& profile, double products) {
+double Units(const NumericsProfile& profile, double products, double span, double runs) {
   const double simt = profile.accumulation_factor * products;
   if (profile.tensor_block <= 0) return simt;
   // Each of the terms of a block, the accumulator among them, loses less than one unit of the
-  // common grid, 2^(1-p) u of the largest; the result of a block is cut off to fp32, 2u.
+  // common grid, 2^(1-p) u of the largest; the result of a block is cut off to fp32, 2u. Blocks of
+  // zeros lose nothing.
   const double cut = std::exp2(1 - profile.tensor_extra_bits);
-  const double blocks = std::min(products, std::ceil(products / profile.tensor_block) + 1);
+  const double blocks =
+      std::min(products, runs * (std::ceil(span / runs / profile.tensor_block) + 1));
   return std::max(simt, products * cut + blocks * (cut + 2));
 }
 
-Dot DotOf(const double* x, const double* y, int size) {
-  Dot dot;
-  double lowest = 0, highest = 0, block = 0, largest_block = 0;
-  for (int t = 0; t < size; ++t) {
-    const double product = x[t] * y[t], magnitude = std::fabs(product);
-    if (t % kBlock == 0) {
-      lowest = std::min(lowest, dot.value);
-      highest = std::max(highest, dot.value);
-      block = 0;
-    }
-    block += magnitude;
-    largest_block = std::max(largest_block, block);
-    dot.value += product;
-    dot.magnitude += magnitude;
-    dot.flushed += 2 * kFlush;
-    if (std::fabs(x[t]) < kFlush || std::fabs(y[t]) < kFlush) dot.flushed += magnitude;
+HeadPanels::HeadPanels(const Head& head_in, const NumericsProfile& profile, KeyRange range_in,
+                       bool backward)
+    : head(head_in),
+      range{range_in.first, std::max(range_in.first, range_in.last)},
+      k(head.k, range.first, range.last, head.dim) {
+  const auto keys = static_cast<size_t>(range.last - range.first);
+  const auto first_of = [this](const std::vector<double>& m, int columns) {
+    return m.data() + static_cast<size_t>(range.first) * static_cast<size_t>(columns);
+  };
+  if (backward) {
+    v = Panels(head.v, range.first, range.last, head.dim_v);
+    tiny_v = HasTiny(first_of(head.v, head.dim_v), keys * static_cast<size_t>(head.dim_v));
   }
-  lowest = std::min(lowest, dot.value);
-  highest = std::max(highest, dot.value);
-  dot.partial = std::min(dot.magnitude, highest - lowest + largest_block);
-  return dot;
+  tiny_k = HasTiny(first_of(head.k, head.dim), keys * static_cast<size_t>(head.dim));
+  value_max = RowMaxima(first_of(head.v, head.dim_v), range.last - range.first, head.dim_v);
+  if (!StoresPrescaled(profile, head.dtype)) return;
+  for (int j = range.first; j < range.last; ++j) {
+    const double* row = head.k.data() + static_cast<size_t>(j) * static_cast<size_t>(head.dim);
+    double sum = 0;
+    for (int c = 0; c < head.dim; ++c) sum += std::fabs(row[c]);
+    key_sum.push_back(sum);
+  }
 }
 
-Scores ScoresOf(const Head& head, const NumericsProfile& profile, int i) {
-  const int dim = head.dim;
+double Scores::sink_gap() const {
+  return has_sink ? std::max(0.0, s.back() - key_max) + (n == 0 ? std::fabs(s.back()) : 0) : 0;
+}
+
+Scores ScoresOf(const HeadPanels& panels, const NumericsProfile& profile, int i, bool in_order) {
+  const Head& head = panels.head;
+  in_order = in_order || profile.in_order_keys > 0;
   Scores scores;
-  scores.n = head.visible[static_cast<size_t>(i)];
-  const size_t n = static_cast<size_t>(scores.n);
-  scores.s.resize(n);
-  scores.magnitude.resize(n);
-  scores.error.resize(n);
-  scores.in_order.resize(n);
-  scores.p.resize(n);
-  if (n == 0) return scores;
-  const DtypeFacts facts = FactsOf(head.dtype);
-  const double operands = profile.qk_scale_rounding + profile.operand_rounding;
-  const double any_order = Gamma(Units(profile, dim) + 2), in_order = Gamma(Units(profile, dim));
-  const double* q = head.q.data() + static_cast<size_t>(i) * static_cast<size_t>(dim);
-  for (size_t j = 0; j < n; ++j) {
-    const double* k = head.k.data() + j * static_cast<size_t>(dim);
-    const Dot dot = DotOf(q, k, dim);
-    scores.s[j] = head.scale * dot.value;
-    scores.magnitude[j] = head.scale * dot.magnitude;
-    double& error = scores.error[j];
-    error = operands * scores.magnitude[j] + head.scale * dot.flushed + kFlush;
-    if (StoresPrescaled(profile, head.dtype)) {  // operands may become subnormal in storage
-      for (int t = 0; t < dim; ++t) {
-        error += facts.eta * (std::fabs(q[t]) + std::fabs(k[t]) + facts.eta);
-      }
-    }
-    const double stored = 1 + profile.score_rounding;
-    error *= stored;
-    if (profile.score_rounding > 0) {
-      error += profile.score_rounding * std::fabs(scores.s[j]) + facts.eta;
-    }
-    scores.in_order[j] =
-        error + stored * (in_order * head.scale * dot.partial + 3 * kUnit * scores.magnitude[j]);
-    error = profile.in_order_keys > 0 ? scores.in_order[j]
-                                      : error + stored * any_order * scores.magnitude[j];
+  scores.keys = KeysOf(head, i);
+  scores.n = static_cast<int>(scores.keys.size());
+  const size_t n = scores.keys.size();
+  for (std::vector<double>* each : {&scores.s, &scores.magnitude, &scores.error}) {
+    each->reserve(n + 1);
+    each->resize(n);
   }
-  scores.max = *std::max_element(scores.s.begin(), scores.s.end());
-  for (double s : scores.s) scores.sum += std::exp(s - scores.max);
-  scores.lse = scores.max + std::log(scores.sum);
-  for (size_t j = 0; j < n; ++j) scores.p[j] = std::exp(scores.s[j] - scores.max) / scores.sum;
+  if (in_order) scores.in_order.resize(n);
+  if (n > 0) {
+    scores.span = scores.keys.back() - scores.keys.front() + 1;
+    const KeyRange range = head.visible[static_cast<size_t>(i)];
+    Dots dots;
+    panels.k.Multiply(head.q.data() + static_cast<size_t>(i) * static_cast<size_t>(head.dim),
+                      range.first, range.last, in_order, dots);
+    ScaleDots(panels, profile, i, dots, in_order, scores);
+    if (head.softcap > 0) ApplySoftcap(head, profile, scores);
+    if (!head.bias.empty()) AddBias(head, profile, i, scores);
+  }
+  if (!head.sink.empty()) {  // an exact input
+    scores.has_sink = true;
+    scores.s.push_back(head.sink[static_cast<size_t>(i)]);
+    scores.magnitude.push_back(std::fabs(scores.s.back()));
+    scores.error.push_back(0);
+    if (in_order) scores.in_order.push_back(0);
+  }
+  Normalise(scores);
   return scores;
+}
+
+namespace {
+
+/// Climbs of one walk, from its end.
+class ClimbingWalk {
+ public:
+  explicit ClimbingWalk(int most)
+      : most_(static_cast<size_t>(most)),
+        top_(2 * std::bit_floor(most_ + 1) + kWindow + kStep, -kInfinity) {}
+
+  int Add(double score, double least) {
+    // Does not increase with the length, so that the lengths of climbs that may follow come first.
+    // Without branches, which nobody could predict: bisected and then, since no step of a bisection
+    // begins before the last, counted.
+    size_t length = 0;
+    for (size_t half = std::bit_floor(longest_ + 1); half >= kWindow; half /= 2) {
+      length += half * static_cast<size_t>(top_[length + half - 1] >= least);
+    }
+    length = std::min(length + CountOf(length, least), most_);
+    longest_ = std::max(longest_, length);
+    for (size_t at = length + 1; at-- > 0 && top_[at] < score;) top_[at] = score;
+    return static_cast<int>(length);
+  }
+
+ private:
+  static constexpr size_t kWindow = 64, kStep = 8;
+
+  /// Of the next kWindow lengths, how many are long enough: first by steps.
+  size_t CountOf(size_t begin, double least) const {
+    const size_t end = std::min(begin + kWindow, longest_ + 1);
+    size_t steps = 0, rest = 0;
+    for (size_t at = begin + kStep; at <= end; at += kStep) {
+      steps += static_cast<size_t>(top_[at - 1] >= least);
+    }
+    const double* next = &top_[begin + steps * kStep];
+    for (size_t at = 0; at < kStep; ++at) rest += static_cast<size_t>(next[at] >= least);
+    return steps * kStep + rest;
+  }
+
+  size_t most_, longest_ = 0;
+  // [length] the largest score so far from which a climb of at least that length starts.
+  std::vector<double> top_;
+};
+
+}  // namespace
+
+std::vector<int> ClimbsOf(const std::vector<double>& scores, int n, double slack, int cap) {
+  std::vector<int> climbs(static_cast<size_t>(n));
+  ClimbingWalk up(std::min(n, cap)), down = up;
+  for (int at = 0; at < n; ++at) {  // both at once: neither waits for the other
+    const auto first = static_cast<size_t>(at), last = static_cast<size_t>(n - 1 - at);
+    const int to_first = down.Add(scores[first], scores[first] - slack);
+    const int to_last = up.Add(scores[last], scores[last] - slack);
+    climbs[first] = std::max(climbs[first], to_first);
+    climbs[last] = std::max(climbs[last], to_last);
+  }
+  return climbs;
 }
 
 std::vector<double> RescalesOf(const Scores& scores, const NumericsProfile& profile) {
   const size_t n = static_cast<size_t>(scores.n);
   const double tile = std::max(1, profile.tile_keys);
-  const double cap = scores.n <= tile ? 1 : std::ceil(scores.n / tile) + 1;
+  // Tiles are of slots: those that hold a visible key count, and only those can rescale.
+  const double cap =
+      scores.span <= tile ? 1 : std::min<double>(scores.n, std::ceil(scores.span / tile) + 1);
   std::vector<double> rescales(n, cap);
   if (cap > 1) {
-    const double slack = 2 * *std::max_element(scores.error.begin(), scores.error.end());
-    const std::vector<double> backwards(scores.s.rbegin(), scores.s.rend());
-    const std::vector<int> up = ClimbsOf(scores.s, slack), down = ClimbsOf(backwards, slack);
-    for (size_t j = 0; j < n; ++j) {
-      rescales[j] = std::min(cap, static_cast<double>(std::max(up[j], down[n - 1 - j])));
-    }
+    const double slack =
+        2 * *std::max_element(scores.error.begin(), scores.error.begin() + scores.n);
+    const int most = static_cast<int>(cap);
+    const std::vector<int> climbs = ClimbsOf(scores.s, scores.n, slack, most);
+    std::copy(climbs.begin(), climbs.end(), rescales.begin());
+  }
+  if (scores.has_sink) {
+    // It comes first, with all climbs after it, or last, as one step more of each.
+    for (double& r : rescales) r += 1;
+    rescales.push_back(n == 0 ? 0 : *std::max_element(rescales.begin(), rescales.end()));
   }
   for (double& r : rescales) r += profile.split;
   return rescales;
@@ -147,17 +315,19 @@ std::vector<double> RescalesOf(const Scores& scores, const NumericsProfile& prof
 
 std::vector<double> ExponentErrors(const Scores& scores, const std::vector<double>& rescales,
                                    const NumericsProfile& profile) {
-  const double sigma = profile.split, n = scores.n, lag = LagOf(profile);
-  std::vector<double> errors(scores.s.size());
+  const double sigma = profile.split, lag = LagOf(profile), max = scores.max;
+  const double terms = static_cast<double>(scores.terms());
+  const double once = (1 + sigma) * profile.exp_error + sigma * (8 + 4 * std::log(terms)) * kUnit;
+  const double of_shift = (1 + 4 * sigma) * kUnit, of_gap = (5 + 3 * sigma) * kUnit;
+  std::vector<double> errors(scores.terms());
   for (size_t j = 0; j < errors.size(); ++j) {
     const double s = scores.s[j];
     // A shift that lags is below the running maximum, by at most the lag.
-    const double shift = std::max(std::fabs(scores.max), std::fabs(s)) + lag;
-    errors[j] = scores.error[j] + (1 + 4 * sigma) * kUnit * shift +
-                (5 + 3 * sigma) * kUnit * (scores.max - s + lag) +
-                (1 + rescales[j] + sigma) * profile.exp_error +
-                sigma * (8 + 4 * std::log(n)) * kUnit;
+    const double shift = std::max(std::fabs(max), std::fabs(s)) + lag;
+    errors[j] = scores.error[j] + of_shift * shift + of_gap * (max - s + lag) +
+                rescales[j] * profile.exp_error + once;
   }
+  if (scores.has_sink) errors.back() += of_gap * scores.sink_gap();
   return errors;
 }
 
@@ -169,18 +339,25 @@ std::string Require(const char* what, double value, double limit) {
 }
 
 double Larger(double most, double x) {
-  if (std::isnan(x)) return std::numeric_limits<double>::infinity();
+  if (std::isnan(x)) return kInfinity;
   return std::max(most, x);
 }
 
-std::string DomainOf(const Head& head, const Scores& scores, const NumericsProfile& profile,
-                     double value_max) {
-  double magnitude_max = 0, error_max = 0;
-  for (size_t j = 0; j < scores.s.size(); ++j) {
-    magnitude_max = Larger(magnitude_max, scores.magnitude[j]);
-    const double shift = std::max(std::fabs(scores.max), std::fabs(scores.s[j]));
-    error_max = Larger(error_max, scores.error[j] + 5 * kUnit * shift);
+std::string DomainOf(const HeadPanels& panels, const Scores& scores,
+                     const NumericsProfile& profile) {
+  const Head& head = panels.head;
+  const double magnitude_max = LargestOf(scores.magnitude.data(), scores.terms());
+  const double error_max = LargestOf(scores.error.data(), scores.terms()) +
+                           5 * kUnit * LargestOf(scores.s.data(), scores.terms());
+  const double* values = panels.value_max.data();
+  const int first = panels.range.first;
+  double value_max = 0;
+  if (scores.n == scores.span && scores.n > 0) {
+    value_max = LargestOf(values + (scores.keys.front() - first), scores.keys.size());
+  } else {
+    for (int key : scores.keys) value_max = std::max(value_max, values[key - first]);
   }
+  value_max *= std::max(1.0, head.keep_scale);
   std::string why = Require("max |q||k|, summed over d,", magnitude_max / head.scale, 3e38);
   if (why.empty()) why = Require("1.5 max |scale q||k|, summed over d,", 1.5 * magnitude_max, 3e38);
   if (why.empty() && profile.score_rounding > 0 && head.dtype == Dtype::f16) {
@@ -189,10 +366,21 @@ std::string DomainOf(const Head& head, const Scores& scores, const NumericsProfi
   }
   if (why.empty()) {
     why = Require("ln max|v| + ln(256 n) + 2 max exponent error",
-                  std::log(std::max(1.0, value_max)) + std::log(256.0 * scores.n) + 2 * error_max,
+                  std::log(std::max(1.0, value_max)) + std::log(256.0 * std::max(1, scores.n)) +
+                      2 * error_max,
                   std::log(3e38));
   }
+  // A kernel may add exp(sink - maximum of the scores) to its row sum.
+  if (why.empty()) why = Require("sink - max score", scores.sink_gap(), 80);
   return why;
+}
+
+double TinyProducts(const double* x, const double* y, int size) {
+  double sum = 0;
+  for (int t = 0; t < size; ++t) {
+    if (IsTiny(x[t]) || IsTiny(y[t])) sum += std::fabs(x[t] * y[t]);
+  }
+  return sum;
 }
 
 double HalfUlp(Dtype dtype, double x) {
@@ -202,7 +390,7 @@ double HalfUlp(Dtype dtype, double x) {
 
 double WithReferenceError(double centre, double bound) {
   bound += (std::fabs(centre) + bound) * 0x1p-45;
-  return bound >= 0 ? bound : std::numeric_limits<double>::infinity();  // NaN: nothing is known
+  return bound >= 0 ? bound : kInfinity;  // NaN: nothing is known
 }
 
 }  // namespace padproof::reference

@@ -1,317 +1,286 @@
-// The backward oracle: dQ, dK, dV of one sequence and head with their bounds (README.md,
-// "Backward").
+// The backward oracle: dQ, dK, dV of a head, and of its biases and sinks, with their bounds
+// (derivations.md, "Backward"). Queries come in chunks: first what each contributes through each of
+// its keys, then the sums over the chunk.
+
+#include "reference/gradients.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "reference/attention.h"
-#include "reference/bounds.h"
-
 namespace padproof::reference {
 namespace {
 
-/// What one query contributes through each of its visible keys.
-struct RowGradient {
-  std::vector<double> p, ds;     // P and dS at the reference's centre
-  std::vector<double> ds_error;  // r_ij: error of dS but for the common errors of LSE and D
-  std::vector<double> p_error;   // h_ij: error of the P that multiplies dO
-  double common = 0;             // lam_i: relative error of the row's P through its LSE
-  double delta_error = 0;        // BD_i: error of D_i
-};
+constexpr int kMostQueries = 16;  // whose contributions are kept before they are added up
 
-/// Sums for one element of a gradient.
-struct Sum {
-  double value = 0;      // the gradient, before scaling
-  double error = 0;      // sum of the errors of its terms
-  double magnitude = 0;  // sum of what its terms can be: accumulation rounds in proportion
-  double operand = 0;    // sum of the other factors' magnitudes: a scaled dS may be flushed
-  double ds = 0;         // sum of what |dS| can be: a pre-scaled operand may underflow
-};
-
-/// What is known of one row before its keys are visited.
-struct RowInput {
-  const Head& head;
-  const NumericsProfile& profile;
-  const Scores& scores;
-  const std::vector<double>& exponent_errors;  // forward D_j
-  const ForwardRow& forward;
-  int i;
-  bool conditional;
-  double lse;  // the one that P is recomputed from
-};
-
-/// dP_ij = dO.v_j with its magnitude, error and spread.
-struct ProbabilityGradient {
-  std::vector<double> value, error;
-  double magnitude_max = 0;
-};
-
-ProbabilityGradient ProbabilityGradientOf(const RowInput& in) {
-  ProbabilityGradient dp;
-  const size_t dim = static_cast<size_t>(in.head.dim);
-  const double* d_o = in.head.d_o.data() + static_cast<size_t>(in.i) * dim;
-  const double relative = Gamma(Units(in.profile, in.head.dim)) + in.profile.operand_rounding;
-  const double narrow = in.profile.score_rounding;
-  for (size_t j = 0; j < static_cast<size_t>(in.scores.n); ++j) {
-    const Dot dot = DotOf(d_o, in.head.v.data() + j * dim, in.head.dim);
-    double error = relative * dot.magnitude + dot.flushed;
-    if (narrow > 0) error += HalfUlp(in.head.dtype, std::fabs(dot.value) + error);
-    dp.value.push_back(dot.value);
-    dp.error.push_back(error);
-    dp.magnitude_max = Larger(dp.magnitude_max, dot.magnitude);
-  }
-  return dp;
-}
-
-/// Error of P_ij, relative, but for the common error of LSE.
-double WeightError(const RowInput& in, size_t j) {
-  const double s = in.scores.s[j];
-  double exponent = in.scores.error[j] + 3 * kUnit * std::fabs(s) + kUnit * std::fabs(in.lse) +
-                    5 * kUnit * std::fabs(s - in.lse) + in.profile.exp_error;
-  // A kernel that keeps the weights of its forward has the forward's errors in them.
-  if (!in.conditional) exponent = std::max(exponent, in.exponent_errors[j]);
-  return std::expm1(exponent);
-}
-
-/// D_i and its error: rowsum(dO * O) of the O that the kernel reads, or rowsum(P * dP).
-double DeltaOf(const RowInput& in, const ProbabilityGradient& dp, RowGradient& row) {
-  const size_t dim = static_cast<size_t>(in.head.dim), i = static_cast<size_t>(in.i);
-  std::vector<double> o(dim);
-  const double* d_o = in.head.d_o.data() + i * dim;
-  double error = 0;
-  for (size_t c = 0; c < dim; ++c) {
-    const Judged& out = in.forward.out[c];
-    o[c] = in.conditional ? in.head.o[i * dim + c] : out.centre;
-    if (in.conditional) continue;
-    error += std::fabs(d_o[c]) *
-             (out.radius + HalfUlp(in.head.dtype, std::fabs(out.centre) + out.radius));
-  }
-  const Dot dot = DotOf(d_o, o.data(), in.head.dim);
-  error += Gamma(Units(in.profile, in.head.dim)) * (dot.magnitude + error) + dot.flushed;
-  if (!in.conditional) {
-    double through_p = 0, magnitude = 0;
-    for (size_t j = 0; j < row.p.size(); ++j) {
-      const double t = (1 + row.common) * (1 + WeightError(in, j)) * (1 + in.profile.p_rounding);
-      const double most = std::fabs(dp.value[j]) + dp.error[j];
-      const double p_error = row.p[j] * (t - 1) + in.profile.p_underflow + kFlush;
-      through_p += row.p[j] * dp.error[j] + p_error * most + kFlush;
-      magnitude += (row.p[j] + p_error) * most;
-    }
-    through_p += Gamma(Units(in.profile, in.scores.n) + 1) * magnitude;
-    error = std::max(error, through_p);
-  }
-  if (in.profile.score_rounding > 0) {
-    error += HalfUlp(in.head.dtype, std::fabs(dot.value) + error);
-  }
-  row.delta_error = error;
-  return dot.value;
-}
-
-RowGradient RowGradientOf(const RowInput& in, const ProbabilityGradient& dp) {
-  RowGradient row;
-  const size_t n = static_cast<size_t>(in.scores.n);
-  double lse_error = 2 * kUnit * std::fabs(in.lse);
-  if (!in.conditional) {
-    const double radius = in.forward.lse.radius;
-    lse_error += radius + HalfUlp(Dtype::f32, std::fabs(in.lse) + radius);
-  }
-  row.common = std::expm1(lse_error);
-  for (size_t j = 0; j < n; ++j) row.p.push_back(std::exp(in.scores.s[j] - in.lse));
-  const double delta = DeltaOf(in, dp, row), bd = row.delta_error;
-  // Flash rounds dS once; a kernel that stores P has rounded that too.
-  const double u_p = in.profile.p_rounding, u_pair = PairRounding(in.profile),
-               eta = in.profile.p_underflow;
-  const double stored_p = in.conditional ? 0 : 1;
-  for (size_t j = 0; j < n; ++j) {
-    const double p = row.p[j], rho = WeightError(in, j), e = dp.error[j];
-    const double gap = std::fabs(dp.value[j] - delta), most = gap + e + bd;
-    const double core = (p * (1 + rho) + kFlush) * most;
-    row.ds.push_back(p * (dp.value[j] - delta));
-    row.ds_error.push_back(p * (1 + rho) * e + p * rho * (gap + bd) + kFlush * most +
-                           (2 * kUnit + u_pair + stored_p * u_p * (1 + u_pair)) * core +
-                           std::min(eta, core) + stored_p * eta * most + kFlush);
-    const double p_most = p * (1 + row.common) * (1 + rho);
-    row.p_error.push_back(p_most * (1 + u_pair) - p + std::min(eta, p_most) + kFlush);
-  }
-  return row;
-}
-
-/// The gradients of one head while queries are added one by one.
+/// The gradients of a head while chunks of queries are added.
 class Accumulator {
  public:
-  Accumulator(const Head& head, const NumericsProfile& profile)
-      : head_(head), profile_(profile), dim_(static_cast<size_t>(head.dim)) {
-    dk_.resize(static_cast<size_t>(head.len_k) * dim_);
-    dv_.resize(static_cast<size_t>(head.len_k) * dim_);
+  Accumulator(const HeadPanels& panels, const NumericsProfile& profile, Gradients& out)
+      : panels_(panels),
+        head_(panels.head),
+        profile_(profile),
+        out_(out),
+        queries_(static_cast<size_t>(std::clamp(head_.len_q, 1, kMostQueries))) {
+    const auto keys = static_cast<size_t>(head_.len_k);
+    for (std::vector<double>* each : {&dk_, &dk_bound_}) {
+      each->assign(keys * static_cast<size_t>(head_.dim), 0);
+    }
+    for (std::vector<double>* each : {&dv_, &dv_bound_}) {
+      each->assign(keys * static_cast<size_t>(head_.dim_v), 0);
+    }
+    dk_magnitude_.assign(StoresUnscaled() ? dk_.size() : 0, 0);
+    ds_.assign(keys, 0);
+    for (Coefficients* each : {&key_ds_, &key_bound_, &key_p_, &key_p_bound_}) {
+      each->assign(keys * queries_, 0);
+    }
+    if (StoresUnscaled()) key_most_ = key_ds_;
   }
 
-  std::vector<Judged> AddRow(int i, const RowGradient& row) {
-    const double* q = head_.q.data() + static_cast<size_t>(i) * dim_;
-    const double* d_o = head_.d_o.data() + static_cast<size_t>(i) * dim_;
-    const size_t n = row.p.size();
-    std::vector<double> p_k(dim_, 0);
-    std::vector<Sum> dq(dim_);
-    for (size_t j = 0; j < n; ++j) {
-      const double* k = head_.k.data() + j * dim_;
-      const double ds = row.ds[j], magnitude = std::fabs(ds);
-      const double shifted = row.p[j] * row.delta_error;
+  /// dQ of one query; its share of the others waits until the chunk is full.
+  void AddRow(int i, const Scores& scores, const RowGradient& row) {
+    JudgeQuery(i, scores, row);
+    const double gamma = SumOfQueries();
+    const auto slot = chunk_.size();
+    for (size_t j = 0; j < scores.keys.size(); ++j) {
+      const auto key = static_cast<size_t>(scores.keys[j]);
+      const double magnitude = std::fabs(row.ds[j]);
       // LSE and D are one number a row: their errors meet signed sums in dQ, single terms in dK.
-      const double t = row.common * magnitude + (1 + row.common) * (shifted + row.ds_error[j]);
-      for (size_t c = 0; c < dim_; ++c) {
-        const double abs_k = std::fabs(k[c]), abs_q = std::fabs(q[c]), abs_d_o = std::fabs(d_o[c]);
-        p_k[c] += row.p[j] * k[c];
-        dq[c].value += ds * k[c];
-        dq[c].error += row.ds_error[j] * abs_k;
-        // A kernel that flushes reads a subnormal operand as 0, whatever dS it meets.
-        if (abs_k < kFlush) dq[c].error += (magnitude + shifted + row.ds_error[j]) * abs_k;
-        dq[c].magnitude += (magnitude + shifted + row.ds_error[j]) * abs_k;
-        dq[c].ds += magnitude + shifted + row.ds_error[j];
-        Sum& dk = dk_[j * dim_ + c];
-        dk.ds += magnitude + t;
-        dq[c].operand += abs_k;
-        dk.operand += abs_q;
-        dk.value += ds * q[c];
-        dk.error += abs_q < kFlush ? (magnitude + 2 * t) * abs_q : t * abs_q;
-        dk.magnitude += (magnitude + t) * abs_q;
-        Sum& dv = dv_[j * dim_ + c];
-        dv.value += row.p[j] * d_o[c];
-        dv.error += row.p_error[j] * abs_d_o;
-        dv.magnitude += (row.p[j] + row.p_error[j]) * abs_d_o;
+      const double t = row.common * magnitude +
+                       (1 + row.common) * (row.p_slope[j] * row.delta_error + row.ds_error[j]);
+      const size_t at = key * queries_ + slot;
+      key_ds_[at] = row.ds[j];
+      key_bound_[at] = CoefficientOf(t, magnitude + t, gamma);
+      key_p_[at] = row.p_kept[j];
+      key_p_bound_[at] = row.p_error[j] + gamma * (row.p_kept[j] + row.p_error[j]);
+      if (!key_most_.empty()) key_most_[at] = magnitude + t;
+      ds_[key] += magnitude + t;
+    }
+    if (!scores.keys.empty()) {
+      first_key_ = std::min(first_key_, scores.keys.front());
+      last_key_ = std::max(last_key_, scores.keys.back() + 1);
+    }
+    tiny_q_ = tiny_q_ || HasTiny(RowAt(head_.q, head_.dim, i), static_cast<size_t>(head_.dim));
+    chunk_.push_back(i);
+    if (chunk_.size() == queries_) AddChunk();
+  }
+
+  void Finish() {
+    AddChunk();
+    const auto keys = static_cast<size_t>(head_.len_k);
+    const auto dim = static_cast<size_t>(head_.dim), dim_v = static_cast<size_t>(head_.dim_v);
+    out_.dk.assign(keys, std::vector<Judged>(dim));
+    out_.dv.assign(keys, std::vector<Judged>(dim_v));
+    for (size_t j = 0; j < keys; ++j) {
+      for (size_t c = 0; c < dim; ++c) {
+        const size_t at = j * dim + c;
+        const double most = dk_magnitude_.empty() ? 0 : dk_magnitude_[at];
+        out_.dk[j][c] = Scaled(dk_[at], 0, dk_bound_[at], ds_[j], head_.len_q, tiny_q_, most);
+      }
+      for (size_t c = 0; c < dim_v; ++c) {
+        const double value = dv_[j * dim_v + c];
+        Budget budget;
+        budget.Add(kTerms, dv_bound_[j * dim_v + c]);
+        budget.Add("underflow", 2 * head_.len_q * flush());
+        budget.Add("its rounding in fp32", kUnit * (std::fabs(value) + budget.bound()) + kFlush);
+        out_.dv[j][c] = budget.Around(value);
       }
     }
-    std::vector<Judged> judged(dim_);
-    for (size_t c = 0; c < dim_; ++c) {
-      dq[c].error = row.common * std::fabs(dq[c].value) +
-                    (1 + row.common) * (row.delta_error * std::fabs(p_k[c]) + dq[c].error);
-      dq[c].magnitude *= 1 + row.common;
-      dq[c].ds *= 1 + row.common;
-      judged[c] = Scaled(dq[c], static_cast<double>(n));
-    }
-    return judged;
-  }
-
-  std::vector<std::vector<Judged>> dk() {
-    return Keys(dk_, [this](const Sum& sum) { return Scaled(sum, head_.len_q); });
-  }
-  std::vector<std::vector<Judged>> dv() {
-    return Keys(dv_, [this](const Sum& sum) { return Unscaled(sum, head_.len_q); });
   }
   double stored_max() const { return stored_max_; }
 
  private:
-  /// Errors of the terms, of accumulating `terms` of them in any order, and of flushing.
-  void AddAccumulated(const Sum& sum, double terms, double scale, Budget& budget) const {
-    budget.Add("errors of P, dP and dS", scale * sum.error);
-    budget.Add("the sum", scale * Gamma(Units(profile_, terms) + terms / 16) * sum.magnitude);
-    budget.Add("underflow", scale * 2 * terms * kFlush);
+  using Coefficients = std::vector<double>;  // [key][query of the chunk]
+  static constexpr const char* kTerms = "errors of P, dP and dS, and their sum";
+
+  static const double* RowAt(const std::vector<double>& m, int columns, int row) {
+    return m.data() + static_cast<size_t>(row) * static_cast<size_t>(columns);
+  }
+
+  /// A sum over all queries: one query head after another.
+  double SumOfQueries() const {
+    return Gamma(Units(profile_, head_.len_q, head_.len_q, head_.query_heads) + head_.len_q / 16.0);
+  }
+  bool StoresUnscaled() const {
+    return StoresPrescaled(profile_, head_.dtype) && head_.dtype == Dtype::f16;
+  }
+  /// Of sums that the scale of dropout multiplies at the end.
+  double flush() const { return kFlush * std::max(1.0, head_.keep_scale); }
+  double factor() const { return head_.scale * (1 + 3 * kUnit); }
+  /// Of what is summed over |q| or |k|: error and magnitude of dS, times what both come to in the
+  /// gradient. The last term is for a scaled dS that is flushed.
+  double CoefficientOf(double error, double magnitude, double gamma) const {
+    const double prescaled = 2 * profile_.qk_scale_rounding;
+    return factor() * (error + gamma * magnitude) * (1 + prescaled) +
+           prescaled * head_.scale * magnitude + flush();
+  }
+
+  void JudgeQuery(int i, const Scores& scores, const RowGradient& row) {
+    const auto dim = static_cast<size_t>(head_.dim), n = scores.keys.size();
+    const double gamma = Gamma(Units(profile_, scores.n, scores.span) + scores.n / 16.0);
+    std::vector<double> value(dim), p_k(dim), bound(dim), coefficients(n), most(n);
+    double ds = 0;
+    for (size_t j = 0; j < n; ++j) {
+      const double error = (1 + row.common) * row.ds_error[j];
+      most[j] = (1 + row.common) *
+                (std::fabs(row.ds[j]) + row.p_slope[j] * row.delta_error + row.ds_error[j]);
+      coefficients[j] = CoefficientOf(error, most[j], gamma);
+      ds += most[j];
+    }
+    const Rows keys{head_.k.data(), head_.dim, scores.keys.data(), static_cast<int>(n)};
+    AddRows<2, 1>(keys, {row.ds.data(), row.p_slope.data(), coefficients.data()},
+                  {value.data(), p_k.data(), bound.data()});
+    std::vector<double> magnitude(dim);
+    if (StoresUnscaled()) AddRows<0, 1>(keys, {most.data()}, {magnitude.data()});
+    std::vector<Judged>& judged = out_.dq[static_cast<size_t>(i)];
+    for (size_t c = 0; c < dim; ++c) {
+      const double common =
+          row.common * std::fabs(value[c]) + (1 + row.common) * row.delta_error * std::fabs(p_k[c]);
+      judged[c] = Scaled(value[c], common, bound[c], ds, scores.n, panels_.tiny_k, magnitude[c]);
+    }
   }
 
   /// Of dQ and dK: times the softmax scale, which may be folded in anywhere.
-  Judged Scaled(const Sum& sum, double terms) {
-    const double value = head_.scale * sum.value;
+  Judged Scaled(double sum, double common, double bound, double ds, double terms, bool tiny,
+                double magnitude) {
+    const double value = head_.scale * sum, prescaled = 2 * profile_.qk_scale_rounding;
     Budget budget;
-    AddAccumulated(sum, terms, head_.scale * (1 + 3 * kUnit), budget);
-    if (profile_.qk_scale_rounding > 0) {  // of the operand, and of the gradient on its way back
-      budget.Add("pre-scaled operands",
-                 2 * profile_.qk_scale_rounding * (head_.scale * sum.magnitude + budget.bound()));
-    }
+    budget.Add("errors of LSE and D", factor() * common * (1 + prescaled));
+    budget.Add(kTerms, bound);
+    budget.Add("underflow", factor() * 2 * terms * flush() * (1 + prescaled));
+    // A kernel that flushes reads a subnormal operand as 0, whatever dS it meets.
+    if (tiny) budget.Add("underflow", factor() * ds * kFlush);
     if (StoresPrescaled(profile_, head_.dtype)) {
-      budget.Add("underflow of pre-scaled operands",
-                 FactsOf(head_.dtype).eta * (sum.ds + terms + 2));
-      stored_max_ = std::max(stored_max_, sum.magnitude + budget.bound());
+      budget.Add("underflow of pre-scaled operands", FactsOf(head_.dtype).eta * (ds + terms + 2));
+      stored_max_ = std::max(stored_max_, magnitude + budget.bound());
     }
     budget.Add("scaling", 3 * kUnit * (std::fabs(value) + budget.bound()));
-    budget.Add("underflow", (2 * terms + 1 + sum.operand) * kFlush);
+    budget.Add("underflow", (2 * terms + 1) * flush());
     return budget.Around(value);
   }
 
-  Judged Unscaled(const Sum& sum, double terms) const {
-    Budget budget;
-    AddAccumulated(sum, terms, 1, budget);
-    budget.Add("its rounding in fp32", kUnit * (std::fabs(sum.value) + budget.bound()) + kFlush);
-    return budget.Around(sum.value);
+  void AddChunk() {
+    const int count = static_cast<int>(chunk_.size());
+    const auto dim = static_cast<size_t>(head_.dim), dim_v = static_cast<size_t>(head_.dim_v);
+    const Rows q{head_.q.data(), head_.dim, chunk_.data(), count};
+    const Rows d_o{head_.d_o.data(), head_.dim_v, chunk_.data(), count};
+    for (auto key = static_cast<size_t>(first_key_); key < static_cast<size_t>(last_key_); ++key) {
+      const size_t at = key * queries_;
+      AddRows<1, 1>(q, {&key_ds_[at], &key_bound_[at]}, {&dk_[key * dim], &dk_bound_[key * dim]});
+      AddRows<1, 1>(d_o, {&key_p_[at], &key_p_bound_[at]},
+                    {&dv_[key * dim_v], &dv_bound_[key * dim_v]});
+      if (StoresUnscaled()) AddRows<0, 1>(q, {&key_most_[at]}, {&dk_magnitude_[key * dim]});
+      for (Coefficients* each : {&key_ds_, &key_bound_, &key_p_, &key_p_bound_, &key_most_}) {
+        if (!each->empty()) std::fill_n(&(*each)[at], queries_, 0.0);
+      }
+    }
+    first_key_ = head_.len_k;
+    last_key_ = 0;
+    chunk_.clear();
   }
 
-  template <class Judge>
-  std::vector<std::vector<Judged>> Keys(const std::vector<Sum>& sums, Judge judge) {
-    std::vector<std::vector<Judged>> keys(static_cast<size_t>(head_.len_k));
-    for (size_t at = 0; at < sums.size(); ++at) keys[at / dim_].push_back(judge(sums[at]));
-    return keys;
-  }
-
+  const HeadPanels& panels_;
   const Head& head_;
   const NumericsProfile& profile_;
-  size_t dim_;
-  std::vector<Sum> dk_, dv_;
+  Gradients& out_;
+  std::vector<double> dk_, dk_bound_, dk_magnitude_, dv_, dv_bound_;
+  std::vector<double> ds_;  // by key: sum of what |dS| can be
+  Coefficients key_ds_, key_bound_, key_p_, key_p_bound_, key_most_;
+  size_t queries_;  // of a chunk
+  std::vector<int> chunk_;
+  int first_key_ = 0, last_key_ = 0;
+  bool tiny_q_ = false;
   double stored_max_ = 0;  // largest gradient that a pre-scaling kernel stores unscaled
 };
 
-double LargestOf(const std::vector<double>& values) {
-  double largest = 0;
-  for (double x : values) largest = Larger(largest, std::fabs(x));
-  return largest;
-}
-
-/// "" or why the stored O and LSE of a row are no basis for a verdict on its gradients: the laws of
-/// the forward speak about them.
-std::string StoredOf(const RowInput& in) {
-  // Written so that NaN is refused too.
-  if (!(std::fabs(in.lse - in.forward.lse.centre) < 1)) {
-    return "stored LSE within 1 of the reference";
+/// "" or why the O and LSE that the backward reads are no basis for a verdict on its gradients: the
+/// laws of the forward speak about stored ones.
+std::string ForwardDomainOf(const QueryInput& in) {
+  if (!in.conditional) {
+    double largest = 0;
+    for (const Judged& out : in.forward.out) {
+      largest = Larger(largest, std::fabs(out.centre) + out.radius);
+    }
+    return Require("max |O| stored", largest, FactsOf(in.head().dtype).max_finite);
   }
-  const size_t dim = static_cast<size_t>(in.head.dim), i = static_cast<size_t>(in.i);
+  // Written so that NaN is refused too.
+  if (!(std::fabs(in.lse - in.scores.lse) < 1)) return "stored LSE within 1 of the reference";
+  const size_t dim = static_cast<size_t>(in.head().dim_v), i = static_cast<size_t>(in.i);
   for (size_t c = 0; c < dim; ++c) {
-    if (!std::isfinite(in.head.o[i * dim + c])) return "stored O finite";
+    if (!std::isfinite(in.head().o[i * dim + c])) return "stored O finite";
   }
   return {};
 }
 
-std::string GradientDomainOf(const RowInput& in, const ProbabilityGradient& dp,
+std::string GradientDomainOf(const QueryInput& in, const std::vector<double>& key_max,
                              const RowGradient& row) {
-  const double g = dp.magnitude_max;
+  const Head& head = in.head();
+  const auto i = static_cast<size_t>(in.i), dim = static_cast<size_t>(head.dim);
+  const auto dim_v = static_cast<size_t>(head.dim_v);
+  const double g = row.dp_magnitude_max;
+  double operand = LargestOf(head.q.data() + i * dim, dim);
+  for (int key : in.scores.keys) operand = std::max(operand, key_max[static_cast<size_t>(key)]);
   std::string why = Require("max |dO||v|, summed over d,", g, 1e30);
   if (why.empty()) {
-    const double operand = std::max(LargestOf(in.head.q), LargestOf(in.head.k));
     why = Require("max(|q|,|k|) max |dO||v|, summed over d,", operand * g, 1e36);
   }
-  if (why.empty())
-    why = Require("max |dO| times queries", LargestOf(in.head.d_o) * in.head.len_q, 3e38);
+  if (why.empty()) {
+    why =
+        Require("max |dO| times queries",
+                LargestOf(head.d_o.data() + i * dim_v, dim_v) * head.len_q * head.keep_scale, 3e38);
+  }
   if (why.empty()) why = Require("6 u |LSE|", 6 * kUnit * std::fabs(in.lse), 3);
   const bool narrow = in.profile.p_rounding > 0 || in.profile.score_rounding > 0;
-  if (why.empty() && narrow && in.head.dtype == Dtype::f16) {
+  if (why.empty() && narrow && head.dtype == Dtype::f16) {
     double largest = in.profile.score_rounding > 0 ? g : 0;
     for (size_t j = 0; j < row.ds.size(); ++j) {
-      largest = std::max(largest, std::fabs(row.ds[j]) + row.ds_error[j]);
+      largest = std::max(largest, std::fabs(row.d_score[j]) + row.d_score_error[j]);
     }
     why = Require("max |dS| stored in f16", largest, 65000);
   }
   return why;
 }
 
+/// dS itself is the gradient of the bias, and -P D that of the sink.
+void JudgeBias(const QueryInput& in, const RowGradient& row, Gradients& out) {
+  if (out.dbias.empty()) return;
+  std::vector<Judged>& judged = out.dbias[static_cast<size_t>(in.i)];
+  for (size_t j = 0; j < row.d_score.size(); ++j) {
+    Budget budget;
+    const double ds = row.d_score[j];
+    budget.Add("errors of LSE and D",
+               row.common * std::fabs(ds) + (1 + row.common) * row.p[j] * row.delta_error);
+    budget.Add("errors of P, dP and dS", (1 + row.common) * row.d_score_error[j]);
+    budget.Add("its rounding in fp32", kUnit * (std::fabs(ds) + budget.bound()) + kFlush);
+    judged[static_cast<size_t>(in.scores.keys[j])] = budget.Around(ds);
+  }
+}
+
 }  // namespace
 
 Gradients Backward(const Head& head, const NumericsProfile& profile, bool conditional) {
   Gradients gradients;
-  gradients.dq.resize(static_cast<size_t>(head.len_q),
-                      std::vector<Judged>(static_cast<size_t>(head.dim)));
-  Accumulator sums(head, profile);
+  const auto len_q = static_cast<size_t>(head.len_q), len_k = static_cast<size_t>(head.len_k);
+  gradients.dq.resize(len_q, std::vector<Judged>(static_cast<size_t>(head.dim)));
+  if (!head.bias.empty()) gradients.dbias.resize(len_q, std::vector<Judged>(len_k));
+  if (!head.sink.empty()) gradients.dsink.resize(len_q);
+  const HeadPanels panels(head, profile, {0, head.len_k}, true);
+  const std::vector<double> key_max = RowMaxima(head.k.data(), head.len_k, head.dim);
+  Accumulator sums(panels, profile, gradients);
   for (int i = 0; i < head.len_q && gradients.out_of_domain.empty(); ++i) {
-    const Scores scores = ScoresOf(head, profile, i);
+    const Scores scores = ScoresOf(panels, profile, i, false);
     if (scores.n == 0) continue;  // sees nothing: contributes exactly 0
-    const ForwardRow forward = Forward(head, profile, i);
-    const std::vector<double> errors = ExponentErrors(scores, RescalesOf(scores, profile), profile);
-    const double lse = conditional ? head.lse[static_cast<size_t>(i)] : scores.lse;
-    const RowInput in{head, profile, scores, errors, forward, i, conditional, lse};
-    gradients.out_of_domain = forward.out_of_domain;
-    if (gradients.out_of_domain.empty() && conditional) gradients.out_of_domain = StoredOf(in);
+    QueryInput in{panels, profile, scores, i, conditional};
+    gradients.out_of_domain = DomainOf(panels, scores, profile);
+    if (gradients.out_of_domain.empty()) in.Prepare();
+    if (gradients.out_of_domain.empty()) gradients.out_of_domain = ForwardDomainOf(in);
     if (!gradients.out_of_domain.empty()) break;
-    const ProbabilityGradient dp = ProbabilityGradientOf(in);
-    const RowGradient row = RowGradientOf(in, dp);
-    gradients.out_of_domain = GradientDomainOf(in, dp, row);
-    gradients.dq[static_cast<size_t>(i)] = sums.AddRow(i, row);
+    const RowGradient row = RowGradientOf(in);
+    gradients.out_of_domain = GradientDomainOf(in, key_max, row);
+    sums.AddRow(i, scores, row);
+    JudgeBias(in, row, gradients);
+    if (!head.sink.empty()) gradients.dsink[static_cast<size_t>(i)] = row.d_sink;
   }
-  gradients.dk = sums.dk();
-  gradients.dv = sums.dv();
+  sums.Finish();
   if (gradients.out_of_domain.empty() && head.dtype == Dtype::f16) {
     gradients.out_of_domain =
         Require("largest unscaled gradient stored in f16", sums.stored_max(), 65000);
@@ -319,9 +288,9 @@ Gradients Backward(const Head& head, const NumericsProfile& profile, bool condit
   return gradients;
 }
 
-Gradients Backward(const Problem& problem, const NumericsProfile& profile, int b, int h,
+Gradients Backward(const Problem& problem, const NumericsProfile& profile, int b, int head_kv,
                    bool conditional) {
-  return Backward(ReadHead(problem, b, h), profile, conditional);
+  return Backward(ReadHead(problem, b, head_kv), profile, conditional);
 }
 
 }  // namespace padproof::reference

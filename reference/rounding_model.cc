@@ -27,11 +27,13 @@ struct Tile {
   int raises = 0;           // later tiles that may raise the kernel's maximum once more
 };
 
-std::vector<Tile> TilesOf(const RoundingModel& model, size_t n) {
+/// Of `n` keys, the first of which is number `first` of its sequence.
+std::vector<Tile> TilesOf(const RoundingModel& model, size_t first, size_t n) {
   std::vector<Tile> tiles;
   const size_t tile = model.tile > 0 ? static_cast<size_t>(model.tile) : n;
-  size_t size = model.first > 0 ? static_cast<size_t>(model.first) : tile;
-  for (size_t begin = 0; begin < n; begin += size, size = tile) {
+  if (model.tile <= 0) first = 0;
+  if (model.first > 0) first += tile - static_cast<size_t>(model.first);
+  for (size_t begin = 0, size = tile - first % tile; begin < n; begin += size, size = tile) {
     if (begin > 0) size = tile;
     tiles.push_back({begin, std::min(n, begin + size)});
   }
@@ -164,14 +166,15 @@ struct Sums {
   double largest_tile = 0;         // sum w |v| of one
 };
 
-Sums SumsOf(const Head& head, const std::vector<Weight>& weights, const std::vector<Tile>& tiles,
-            size_t column) {
+Sums SumsOf(const Head& head, const std::vector<int>& keys, const std::vector<Weight>& weights,
+            const std::vector<Tile>& tiles, size_t column) {
+  const auto dim = static_cast<size_t>(head.dim_v);
   Sums sums;
   for (const Tile& tile : tiles) {
     double centre = 0, either_way = 0, absolute = 0;
     for (size_t j = tile.begin; j < tile.end; ++j) {
       const Weight& w = weights[j];
-      const double v = head.v[j * static_cast<size_t>(head.dim) + column];
+      const double v = head.v[static_cast<size_t>(keys[j]) * dim + column];
       centre += (w.low + w.high) / 2 * v;
       either_way += (w.high - w.low) / 2 * std::fabs(v);
       absolute += w.high * std::fabs(v);
@@ -253,8 +256,8 @@ namespace {
 std::vector<Judged> RowByModel(const Head& head, const NumericsProfile& profile, Scores scores,
                                const RoundingModel& model) {
   if (!model.any_order) scores.error = scores.in_order;
-  const auto n = static_cast<size_t>(scores.n);
-  std::vector<Tile> tiles = TilesOf(model, n);
+  const auto n = static_cast<size_t>(scores.n), first = static_cast<size_t>(scores.keys.front());
+  std::vector<Tile> tiles = TilesOf(model, first, n);
   WalkMaxima(scores, tiles);
   const std::vector<Weight> weights = model.normalised
                                           ? NormalisedWeights(head, scores, profile)
@@ -262,33 +265,40 @@ std::vector<Judged> RowByModel(const Head& head, const NumericsProfile& profile,
   const double rescales = tiles.front().raises;
   const Division division = DivisionOf(scores, weights, model, rescales);
   std::vector<Judged> row;
-  for (size_t c = 0; c < static_cast<size_t>(head.dim); ++c) {
-    row.push_back(
-        OutputOf(SumsOf(head, weights, tiles, c), division, model, profile, scores.n, rescales));
+  for (size_t c = 0; c < static_cast<size_t>(head.dim_v); ++c) {
+    row.push_back(OutputOf(SumsOf(head, scores.keys, weights, tiles, c), division, model, profile,
+                           scores.n, rescales));
   }
   return row;
 }
 
 }  // namespace
 
+bool HasModel(const Head& head) {
+  return head.hidden.empty() && head.dropped.empty() && head.sink.empty() && head.softcap == 0;
+}
+
 std::vector<Judged> ForwardByModel(const Head& head, const NumericsProfile& profile, int i,
                                    const RoundingModel& model) {
-  Scores scores = ScoresOf(head, profile, i);
+  const HeadPanels panels(head, profile, {0, head.len_k}, false);
+  Scores scores = ScoresOf(panels, profile, i, true);
   if (scores.n == 0) return {};
   return RowByModel(head, profile, std::move(scores), model);
 }
 
 Explanation ExplainForward(const Head& head, const NumericsProfile& profile,
                            const std::vector<uint32_t>& out, int first_slot) {
+  Explanation best{.ratio = kInfinity};
+  if (!HasModel(head)) return best;
   std::vector<std::pair<int, Scores>> rows;  // in domain, with keys
   int keys = 0;
+  const HeadPanels panels(head, profile, {0, head.len_k}, false);
   for (int i = 0; i < head.len_q; ++i) {
-    const int n = head.visible[static_cast<size_t>(i)];
-    if (n == 0 || !Forward(head, profile, i).out_of_domain.empty()) continue;
-    rows.emplace_back(i, ScoresOf(head, profile, i));
-    keys = std::max(keys, n);
+    Scores scores = ScoresOf(panels, profile, i, true);
+    if (scores.n == 0 || !DomainOf(panels, scores, profile).empty()) continue;
+    keys = std::max(keys, scores.n);
+    rows.emplace_back(i, std::move(scores));
   }
-  Explanation best{.ratio = kInfinity};
   for (const RoundingModel& model : RoundingModelsFor(profile, keys, first_slot)) {
     double worst = 0;
     for (const auto& [i, scores] : rows) {

@@ -25,6 +25,10 @@ struct RoundingModel {
   bool operator==(const RoundingModel&) const = default;
 };
 
+/// False for what no model has: keys hidden inside a range, a softcap, sinks, dropout. Ranges that
+/// begin anywhere and biases they have.
+bool HasModel(const Head& head);
+
 /// "tiles of 64, last first", "all keys, P normalised".
 std::string NameOf(const RoundingModel& model);
 

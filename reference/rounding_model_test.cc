@@ -65,7 +65,7 @@ TEST(RoundingModel, SeesOneZeroKeyLeftUnmasked) {
     const NumericsProfile profile = ProfileOf(e, dtype);
     for (uint64_t seed = 1; seed <= 6; ++seed) {
       Head head = HeadOf(Family::randn, {8, 128, 64, dtype}, seed);
-      head.visible.assign(8, 128);
+      head.visible.assign(8, {0, 128});
       const Head leaky = WithZeroKey(head);
       EXPECT_GT(ExplainForward(head, profile, OutputOf(e, leaky, seed), 0).ratio, 1)
           << NameOf(dtype) << " seed=" << seed;

@@ -10,10 +10,12 @@
 
 namespace padproof::reference {
 
-/// Row by row: o and dq [len_q][dim], lse [len_q], dk and dv [len_k][dim]. A query that sees no key
-/// has O = 0, LSE = -inf and no part in any gradient.
+/// Row by row: o [len_q][dim_v], lse [len_q], dq [len_q][dim], dk [len_k][dim], dv [len_k][dim_v],
+/// dbias [len_q][len_k] and dsink [len_q] where the head has those. A query that sees no key has
+/// O = 0, LSE = -inf or its sink, and no part in any gradient. Keys that no query sees are read as
+/// 0.
 struct TorchAttention {
-  std::vector<double> o, lse, dq, dk, dv;
+  std::vector<double> o, lse, dq, dk, dv, dbias, dsink;
 };
 
 /// Gradients are those of sum(dO * O); they are empty where the head has no dO.

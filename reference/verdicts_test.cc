@@ -17,8 +17,13 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 /// One query on as many keys as there are numbers in k, dim 1.
 Head RowOf(Dtype dtype, double q, std::vector<double> k, std::vector<double> v) {
-  Head head{.len_q = 1, .len_k = static_cast<int>(k.size()), .dim = 1, .dtype = dtype, .scale = 1};
-  head.visible = {head.len_k};
+  Head head{.len_q = 1,
+            .len_k = static_cast<int>(k.size()),
+            .dim = 1,
+            .dim_v = 1,
+            .dtype = dtype,
+            .scale = 1};
+  head.visible = {{0, head.len_k}};
   head.q = {q};
   head.k = std::move(k);
   head.v = std::move(v);
@@ -32,7 +37,7 @@ double RatioOf(Dtype dtype, double out, const Judged& judged) {
 TEST(Verdicts, AnEmptyRowIsZeroAndNothingElse) {
   for (Dtype dtype : {Dtype::f32, Dtype::f16, Dtype::bf16}) {
     Head head = RowOf(dtype, 1, {1}, {1});
-    head.visible = {0};
+    head.visible = {{0, 0}};
     const ForwardRow row = Forward(head, {}, 0);
     EXPECT_EQ(row.out_of_domain, "");
     EXPECT_EQ(RatioOf(dtype, 0.0, row.out[0]), 0);
@@ -101,7 +106,7 @@ TEST(Verdicts, NanInARealTokenIsOutOfDomainInItsRowAlone) {
     Head two = RowOf(Dtype::f32, 1, {1, bad}, {1, bad});
     two.len_q = 2;
     two.q = {1, 1};
-    two.visible = {1, 2};  // a causal mask hides the second key from the first query
+    two.visible = {{0, 1}, {0, 2}};  // a causal mask hides the second key from the first query
     EXPECT_EQ(Forward(two, {}, 0).out_of_domain, "") << bad;
     EXPECT_EQ(RatioOf(Dtype::f32, 1, Forward(two, {}, 0).out[0]), 0) << bad;
     EXPECT_NE(Forward(two, {}, 1).out_of_domain, "") << bad;
@@ -111,8 +116,8 @@ TEST(Verdicts, NanInARealTokenIsOutOfDomainInItsRowAlone) {
 // pytorch/pytorch#121558: all inputs 133120 in bf16 give NaN where the scale is folded into exp2
 // and numbers where it is not; both are correct kernels.
 TEST(Verdicts, OverflowOnPurposeIsOutOfDomain) {
-  Head head{.len_q = 1, .len_k = 4, .dim = 64, .dtype = Dtype::bf16, .scale = 0.125};
-  head.visible = {4};
+  Head head{.len_q = 1, .len_k = 4, .dim = 64, .dim_v = 64, .dtype = Dtype::bf16, .scale = 0.125};
+  head.visible = {{0, 4}};
   head.q.assign(64, 133120);
   head.k.assign(size_t{4} * 64, 133120);
   head.v = head.k;

@@ -142,6 +142,7 @@ struct NumericsProfile {
   // the products of a score but for blocks of 16, as in every loop over matrix instructions and in
   // pairwise trees; not so where lanes stride. 0: in any order.
   int32_t in_order_keys = 0;
+  double tanh_error = 5 * 0x1p-24;  // relative error of the tanh of a softcap; tanh.approx: 2^-11
 };
 
 struct Promises {

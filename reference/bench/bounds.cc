@@ -70,7 +70,8 @@ Hill ClimbHill(Target target, Dtype dtype, uint64_t seed, double seconds, int jo
   Hill hill;
   std::mutex mutex;
   InParallel(kUntilTheEnd, jobs, [&](int64_t index, int) {
-    const ClimbStart start{target, dtype, HashOf({seed, static_cast<uint64_t>(index)}) >> 32};
+    const ClimbStart start{target, dtype, HashOf({seed, static_cast<uint64_t>(index)}) >> 32,
+                           /*variants=*/index % 2 == 1};
     const Climb climb = ClimbFrom(start);
     const std::lock_guard lock(mutex);
     hill.evaluations += climb.evaluations;
@@ -116,8 +117,8 @@ int Replay(const std::string& text) {
   Attack attack;
   if (!Parse(text, attack)) {
     return Complain(
-        "not 'kernel family dtype forward|backward queries keys dim seed' nor "
-        "'climb target dtype seed': " +
+        "not 'kernel family dtype forward|backward queries keys dim seed [variants]' nor "
+        "'climb target dtype seed [variants]': " +
             text,
         kExitUsage);
   }
@@ -138,8 +139,8 @@ int Bounds(const BoundsFlags& flags) {
   fmt::print("padproof bench bounds: seed {}, {} kernels, {} families\n", seed,
              EmulatedKernels().size(), kFamilies);
   PrintSurvey("forward", forward, Target::o, Target::row_sum);
-  PrintSurvey("backward", backward, Target::dq, Target::dv);
-  PrintSurvey("backward given O and LSE", backward, Target::stored_dq, Target::stored_dv);
+  PrintSurvey("backward", backward, Target::dq, Target::dsink);
+  PrintSurvey("backward given O and LSE", backward, Target::stored_dq, Target::stored_dsink);
   fmt::print("\n");
   PrintTotals("forward", forward);
   PrintTotals("backward", backward);

@@ -23,12 +23,12 @@ Head RowOf(const Head& head, int i) {
 
 /// The row with one key more behind those it sees.
 Head WithKey(Head row, const std::vector<double>& k, double v) {
-  const size_t end = static_cast<size_t>(row.visible[0]) * static_cast<size_t>(row.dim);
+  const size_t end = static_cast<size_t>(row.visible[0].last) * static_cast<size_t>(row.dim);
   row.k.resize(end);
   row.v.resize(end);
   for (double x : k) row.k.push_back(Decode(row.dtype, Encode(row.dtype, x)));
   row.v.resize(row.k.size(), v);
-  row.len_k = ++row.visible[0];
+  row.len_k = ++row.visible[0].last;
   return row;
 }
 

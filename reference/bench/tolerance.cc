@@ -49,7 +49,7 @@ Emulation KernelOf(Dtype dtype) {
 
 Head RandnOf(Dtype dtype, int n, uint64_t seed) {
   Head head = HeadOf(Family::randn, {kQueries, n, kDim, dtype}, seed);
-  head.visible.assign(kQueries, n);
+  head.visible.assign(kQueries, {0, n});
   return head;
 }
 

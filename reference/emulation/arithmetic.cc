@@ -173,6 +173,12 @@ float Arithmetic::Log(float x) {
       static_cast<int64_t>(std::bit_cast<uint32_t>(y)) + (y < 0 ? -ulps : ulps)));
 }
 
+float Arithmetic::Tanh(float x) {
+  const double exact = std::tanh(static_cast<double>(Flush(x)));
+  const double off = e_.tanh_error * Ulps(1 << 10, x) / (1 << 10);
+  return Flush(static_cast<float>(exact * (1 + off)));
+}
+
 float Arithmetic::RoundToStorage(float x) const {
   return static_cast<float>(Decode(dtype_, Encode(dtype_, x)));
 }

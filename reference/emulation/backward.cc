@@ -28,55 +28,84 @@ std::vector<float> ColumnOf(const Matrix& m, int column, int rows) {
 
 }  // namespace
 
-std::vector<float> EmulatedKernel::Recomputed(int i, int n) {
+std::vector<float> EmulatedKernel::Recomputed(int i, const std::vector<int>& keys,
+                                              std::vector<float>& tanhs) {
   const float lse = static_cast<float>(head_.lse[static_cast<size_t>(i)]);
-  const std::vector<float> scores = ScoresOf(i, FirstInts(n));
   std::vector<float> p;
-  for (int j = 0; j < n; ++j) {
-    const float s = scores[static_cast<size_t>(j)], value = v_.row(j)[0];
+  const auto add = [&](float s, int key, float value) {
     p.push_back(
         e_.scaling == Scaling::folded
-            ? math_.Exp2(math_.Flush(std::fma(s, folded(), -math_.Mul(lse, kLog2E))), j, value)
-            : math_.Exp(math_.Add(s, -lse), j, value));
+            ? math_.Exp2(math_.Flush(std::fma(s, folded(), -math_.Mul(lse, kLog2E))), key, value)
+            : math_.Exp(math_.Add(s, -lse), key, value));
+  };
+  for (int key : keys) {
+    add(ScoreOf(i, key), key, v_.row(key)[0]);
+    tanhs.push_back(tanh_);
   }
+  if (!head_.sink.empty()) add(SinkOf(i), -1, 0);
   return p;
 }
 
-std::vector<float> EmulatedKernel::Softmax(int i, int n) {
-  const std::vector<float> scores = ScoresOf(i, FirstInts(n));
+std::vector<float> EmulatedKernel::Softmax(int i, const std::vector<int>& keys,
+                                           std::vector<float>& tanhs) {
   std::vector<float> p;
-  if (n == 0) return p;
-  const float max = *std::max_element(scores.begin(), scores.end());
-  for (int j = 0; j < n; ++j) p.push_back(Weight(scores[static_cast<size_t>(j)], max, j));
-  const float sum = math_.Total(0, p.data(), n);
+  for (int key : keys) {
+    p.push_back(ScoreOf(i, key));
+    tanhs.push_back(tanh_);
+  }
+  if (!head_.sink.empty()) p.push_back(SinkOf(i));
+  if (p.empty()) return p;
+  const float max = *std::max_element(p.begin(), p.end());
+  for (size_t j = 0; j < p.size(); ++j) p[j] = Weight(p[j], max, j < keys.size() ? keys[j] : -1);
+  const float sum = math_.Total(0, p.data(), static_cast<int>(p.size()));
   for (float& x : p) x = math_.RoundP(math_.Flush(x / sum));
   return p;
 }
 
-void EmulatedKernel::BackwardRow(int i, Matrix& p, Matrix& ds) {
-  const int n = head_.visible[static_cast<size_t>(i)];
-  const std::vector<float> weights = e_.autograd ? Softmax(i, n) : Recomputed(i, n);
-  std::vector<float> dp;
-  for (int j = 0; j < n; ++j) {
-    const float x = math_.Accumulate(0, dp_d_o_.row(i), pv_v_.row(j), dim_);
-    dp.push_back(e_.store_scores ? math_.RoundToStorage(x) : x);
+void EmulatedKernel::BackwardRow(int i, Matrix& p, Matrix& ds, Gradient& out) {
+  const std::vector<int> keys = KeysOf(head_, i);
+  const int n = static_cast<int>(keys.size());
+  const bool drop_late = e_.drop_late && !head_.dropped.empty();
+  std::vector<float> tanhs, dp;
+  const std::vector<float> weights =
+      e_.autograd ? Softmax(i, keys, tanhs) : Recomputed(i, keys, tanhs);
+  for (int key : keys) {
+    const float x = Stored(math_.Accumulate(0, dp_d_o_.row(i), pv_v_.row(key), dim_v_));
+    const bool dropped = !head_.dropped.empty() && head_.dropped[at(i, key)] != 0;
+    dp.push_back(dropped                              ? 0
+                 : head_.dropped.empty() || drop_late ? x
+                                                      : Stored(math_.Mul(x, keep())));
   }
   float delta = 0;
   if (e_.autograd) {
     delta = math_.AccumulateSimt(0, weights.data(), dp.data(), n);
   } else {
-    delta = math_.AccumulateSimt(0, d_o_.row(i), o_.row(i), dim_);
+    delta = math_.AccumulateSimt(0, d_o_.row(i), o_.row(i), dim_v_);
   }
+  if (drop_late) delta = math_.Mul(delta, 1 / keep());
   for (int j = 0; j < n; ++j) {
-    const size_t at = static_cast<size_t>(j);
-    p.row(i)[j] = math_.RoundOperand(math_.RoundP(weights[at]));
-    float x = math_.RoundP(math_.Mul(weights[at], math_.Add(dp[at], -delta)));
+    const auto k = static_cast<size_t>(j);
+    p.row(i)[keys[k]] = math_.RoundOperand(Dropped(i, keys[k], weights[k]));
+    float x = math_.Mul(weights[k], math_.Add(dp[k], -delta));
+    if (!out.dbias.empty()) {
+      out.dbias[at(i, keys[k])] = Encode(head_.dtype, drop_late ? math_.Mul(x, keep()) : x);
+    }
+    if (head_.softcap > 0) {
+      const float slope = Stored(math_.Add(1, -math_.Mul(tanhs[k], tanhs[k])));
+      x = Stored(math_.Mul(Stored(x), slope));
+    }
+    x = math_.RoundP(x);
     if (e_.scaling == Scaling::scores && e_.sum != Sum::tensor_core) x = math_.Mul(x, scale());
-    ds.row(i)[j] = math_.RoundOperand(x);
+    ds.row(i)[keys[k]] = math_.RoundOperand(x);
+  }
+  if (!out.dsink.empty() && n > 0) {
+    const float x = math_.RoundP(math_.Mul(weights.back(), -delta));
+    out.dsink[static_cast<size_t>(i)] = Encode(Dtype::f32, drop_late ? math_.Mul(x, keep()) : x);
   }
 }
 
-std::vector<float> EmulatedKernel::Product(const std::vector<float>& left, const Matrix& right) {
+std::vector<float> EmulatedKernel::Product(const std::vector<float>& left, const Matrix& right,
+                                           int parts) {
   const int terms = static_cast<int>(left.size());
   std::vector<int> order = FirstInts(terms);
   if (e_.scattered) {
@@ -86,9 +115,9 @@ std::vector<float> EmulatedKernel::Product(const std::vector<float>& left, const
   }
   std::vector<float> x, y(left.size()), sums;
   for (int t : order) x.push_back(left[static_cast<size_t>(t)]);
-  const int tile = e_.scattered ? kScatteredTile : std::max(1, terms);
-  for (int c = 0; c < dim_; ++c) {
-    for (size_t t = 0; t < y.size(); ++t) y[t] = right.row(order[t])[c];
+  const int tile = e_.scattered ? kScatteredTile : std::max(1, terms / parts);
+  for (int c = 0; c < right.columns; ++c) {
+    for (size_t t = 0; t < y.size(); ++t) y[t] = x[t] == 0 ? 0 : right.row(order[t])[c];
     float sum = 0;
     for (int first = 0; first < terms; first += tile) {
       const int size = std::min(tile, terms - first);
@@ -102,7 +131,7 @@ std::vector<float> EmulatedKernel::Product(const std::vector<float>& left, const
 void EmulatedKernel::StoreScaled(const std::vector<float>& sums, float factor,
                                  std::vector<uint32_t>& out) const {
   for (float sum : sums) {
-    const float first = e_.store_scores ? math_.RoundToStorage(sum) : sum;
+    const float first = Stored(sum);
     out.push_back(Encode(head_.dtype, factor == 1 ? first : math_.Mul(first, factor)));
   }
 }
@@ -110,18 +139,24 @@ void EmulatedKernel::StoreScaled(const std::vector<float>& sums, float factor,
 EmulatedKernel::Gradient EmulatedKernel::Backward() {
   const size_t cells = static_cast<size_t>(head_.len_q) * static_cast<size_t>(head_.len_k);
   Matrix p{head_.len_k, std::vector<float>(cells)}, ds = p;
-  for (int i = 0; i < head_.len_q; ++i) BackwardRow(i, p, ds);
-  const bool scaled_terms = e_.scaling == Scaling::scores && e_.sum != Sum::tensor_core;
-  const float late = scaled_terms ? 1.0f : scale();
   Gradient out;
+  if (!head_.bias.empty()) out.dbias.resize(cells);
+  out.dsink.resize(head_.sink.size());
+  for (int i = 0; i < head_.len_q; ++i) BackwardRow(i, p, ds, out);
+  const bool scaled_terms = e_.scaling == Scaling::scores && e_.sum != Sum::tensor_core;
+  const bool drop_late = e_.drop_late && !head_.dropped.empty();
+  const float dropout = drop_late ? keep() : 1.0f;
+  const float late = math_.Mul(scaled_terms ? 1.0f : scale(), dropout);
   for (int i = 0; i < head_.len_q; ++i) {
-    const int n = head_.visible[static_cast<size_t>(i)];
-    const std::vector<float> row(ds.row(i), ds.row(i) + n);
-    StoreScaled(Product(row, qk_k_), late, out.dq);
+    const int n = head_.visible[static_cast<size_t>(i)].last;
+    const std::vector<float> row(ds.row(i), ds.row(i) + std::max(0, n));
+    StoreScaled(Product(row, qk_k_, 1), late, out.dq);
   }
+  const int heads = head_.query_heads;
   for (int j = 0; j < head_.len_k; ++j) {
-    StoreScaled(Product(ColumnOf(ds, j, head_.len_q), qk_q_), prescaled() ? 1.0f : late, out.dk);
-    StoreScaled(Product(ColumnOf(p, j, head_.len_q), dp_d_o_), 1.0f, out.dv);
+    StoreScaled(Product(ColumnOf(ds, j, head_.len_q), qk_q_, heads), prescaled() ? dropout : late,
+                out.dk);
+    StoreScaled(Product(ColumnOf(p, j, head_.len_q), dp_d_o_, heads), dropout, out.dv);
   }
   return out;
 }

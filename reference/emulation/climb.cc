@@ -5,13 +5,15 @@
 #include <vector>
 
 #include "reference/emulation/families.h"
+#include "reference/emulation/variants.h"
 
 namespace padproof::reference {
 namespace {
 
 // Targets in printed starts; the names for people have blanks.
 constexpr std::array<std::string_view, kTargets> kSpelled{
-    "o", "lse", "row_sum", "dq", "dk", "dv", "stored_dq", "stored_dk", "stored_dv"};
+    "o",     "lse",       "row_sum",   "dq",        "dk",           "dv",          "dbias",
+    "dsink", "stored_dq", "stored_dk", "stored_dv", "stored_dbias", "stored_dsink"};
 
 const NamedKernel& DrawKernel(Random& random, const ClimbStart& start) {
   const auto kernels = EmulatedKernels();
@@ -21,6 +23,12 @@ const NamedKernel& DrawKernel(Random& random, const ClimbStart& start) {
     if (start.target >= Target::stored_dq && kernel.emulation.autograd) continue;
     return kernel;
   }
+}
+
+bool HasTarget(const Head& head, Target target) {
+  if (target == Target::dbias || target == Target::stored_dbias) return !head.bias.empty();
+  if (target == Target::dsink || target == Target::stored_dsink) return !head.sink.empty();
+  return true;
 }
 
 double RatioOf(const Emulation& e, const NumericsProfile& profile, const Head& head,
@@ -43,9 +51,9 @@ Head WildHead(Random& random, Dtype dtype) {
   head.dtype = dtype;
   head.len_q = random.Between(1, 3);
   head.len_k = random.Between(1, 8);
-  head.dim = random.Between(1, 4);
+  head.dim = head.dim_v = random.Between(1, 4);
   head.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head.dim)));
-  for (int i = 0; i < head.len_q; ++i) head.visible.push_back(random.Between(0, head.len_k));
+  for (int i = 0; i < head.len_q; ++i) head.visible.push_back({0, random.Between(0, head.len_k)});
   const auto fill = [&](std::vector<double>& m, int rows, int spread) {
     for (int at = 0; at < rows * head.dim; ++at) {
       const double x = static_cast<double>(random.Between(-4096, 4096)) / 2048;
@@ -62,8 +70,12 @@ Head WildHead(Random& random, Dtype dtype) {
 }
 
 void Tweak(Head& head, Random& random) {
-  std::vector<double>* all[] = {&head.q, &head.k, &head.v, &head.d_o};
-  std::vector<double>& m = *all[random.Below(4)];
+  std::vector<double>* all[] = {&head.q, &head.k, &head.v, &head.d_o, &head.bias, &head.sink};
+  std::vector<std::vector<double>*> some;
+  for (std::vector<double>* each : all) {
+    if (!each->empty()) some.push_back(each);
+  }
+  std::vector<double>& m = *some[random.Below(static_cast<uint32_t>(some.size()))];
   double& x = m[random.Below(static_cast<uint32_t>(m.size()))];
   switch (random.Below(6)) {
     case 0:
@@ -115,6 +127,13 @@ Climb ClimbWith(const NamedKernel& kernel, const NumericsProfile& profile, const
     head = HeadOf(family, shape, random.Next());
     climb.inputs = NameOf(family);
   }
+  if (start.variants) {
+    const Head plain = std::move(head);
+    do {
+      Decorate(head = plain, random);
+    } while (!HasTarget(head, start.target));
+    climb.inputs += " variants";
+  }
   climb.best = RatioOf(kernel.emulation, profile, head, start.target);
   climb.evaluations = 1;
   for (int step = 0; step < steps; ++step) {
@@ -132,7 +151,7 @@ Climb ClimbWith(const NamedKernel& kernel, const NumericsProfile& profile, const
 std::string Print(const ClimbStart& start) {
   std::ostringstream text;
   text << kSpelled[static_cast<size_t>(start.target)] << ' ' << padproof::NameOf(start.dtype) << ' '
-       << start.seed;
+       << start.seed << (start.variants ? " variants" : "");
   return text.str();
 }
 
@@ -140,6 +159,9 @@ bool Parse(const std::string& text, ClimbStart& start) {
   std::istringstream in(text);
   std::string target, dtype;
   if (!(in >> target >> dtype >> start.seed)) return false;
+  std::string variants;
+  start.variants = static_cast<bool>(in >> variants);
+  if (start.variants && variants != "variants") return false;
   bool target_found = false, dtype_found = false;
   for (size_t t = 0; t < kSpelled.size(); ++t) {
     if (kSpelled[t] != target) continue;

@@ -22,6 +22,7 @@ struct ClimbStart {
   Target target = Target::o;
   Dtype dtype = Dtype::f32;
   uint64_t seed = 0;
+  bool variants = false;  // the head is decorated
 };
 
 struct Climb {
@@ -36,7 +37,7 @@ Climb ClimbFrom(const ClimbStart& start, int steps = kClimbSteps);
 Climb ClimbWith(const NamedKernel& kernel, const NumericsProfile& profile, const ClimbStart& start,
                 int steps);
 
-/// "target dtype seed"; false if `text` is no printed start.
+/// "target dtype seed", and "variants" where it has some; false if `text` is no printed start.
 std::string Print(const ClimbStart& start);
 bool Parse(const std::string& text, ClimbStart& start);
 

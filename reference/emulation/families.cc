@@ -34,11 +34,11 @@ class Filler {
   Filler(const HeadShape& shape, uint64_t seed) : random_(seed), shape_(shape) {
     head_.len_q = shape.len_q;
     head_.len_k = shape.n;
-    head_.dim = shape.dim;
+    head_.dim = head_.dim_v = shape.dim;
     head_.dtype = shape.dtype;
     head_.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(shape.dim)));
     for (int i = 0; i < shape.len_q; ++i) {
-      head_.visible.push_back(random_.Chance(80) ? shape.n : random_.Between(0, shape.n));
+      head_.visible.push_back({0, random_.Chance(80) ? shape.n : random_.Between(0, shape.n)});
     }
     Normal(head_.q, shape.len_q, 1);
     Normal(head_.k, shape.n, 1);
@@ -266,9 +266,9 @@ Head HeadOf(Family family, const HeadShape& shape, uint64_t seed) {
 
 Head WithZeroKey(Head head) {
   head.k.insert(head.k.end(), static_cast<size_t>(head.dim), 0.0);
-  head.v.insert(head.v.end(), static_cast<size_t>(head.dim), 0.0);
+  head.v.insert(head.v.end(), static_cast<size_t>(head.dim_v), 0.0);
   ++head.len_k;
-  for (int& n : head.visible) ++n;
+  for (KeyRange& keys : head.visible) ++keys.last;
   return head;
 }
 

@@ -12,8 +12,22 @@
 
 namespace padproof::reference {
 
-enum class Target : int { o, lse, row_sum, dq, dk, dv, stored_dq, stored_dk, stored_dv };
-inline constexpr int kTargets = 9;
+enum class Target : int {
+  o,
+  lse,
+  row_sum,
+  dq,
+  dk,
+  dv,
+  dbias,
+  dsink,
+  stored_dq,
+  stored_dk,
+  stored_dv,
+  stored_dbias,
+  stored_dsink
+};
+inline constexpr int kTargets = 13;
 
 /// "O", "LSE", "row sum", "dQ", ... ; "dQ | O, LSE" given the stored O and LSE.
 std::string_view NameOf(Target target);

@@ -40,9 +40,9 @@ class EmulatedKernel {
 
   EmulatedRow Forward(int i);
 
-  /// Gradients from the O and LSE stored in the head; [token][dim] bits.
+  /// Gradients from the O and LSE stored in the head; [token][dim] bits, those of sinks in fp32.
   struct Gradient {
-    std::vector<uint32_t> dq, dk, dv;
+    std::vector<uint32_t> dq, dk, dv, dbias, dsink;
   };
   Gradient Backward();
 
@@ -50,35 +50,52 @@ class EmulatedKernel {
   Matrix Read(const std::vector<double>& values, int columns) const;
   Matrix Operand(Matrix m) const;  // as a matrix unit reads it
   float scale() const { return static_cast<float>(head_.scale); }
-  /// What turns a raw score into the exponent of 2, and a maximum into natural units.
-  float folded() const;
-  float natural(float max) const;
+  float cap() const { return static_cast<float>(head_.softcap); }
+  float keep() const { return static_cast<float>(head_.keep_scale); }
+  /// What turns a score as it is kept into natural units, and into the exponent of 2.
+  float unit() const;
+  float folded() const { return math_.Mul(unit(), 1.44269504f); }
+  float natural(float max) const { return unit() == 1 ? max : math_.Mul(max, unit()); }
   bool prescaled() const {
     return e_.scaling == Scaling::q_in_fp32 || e_.scaling == Scaling::q_in_storage;
   }
 
+  size_t at(int i, int key) const {
+    return static_cast<size_t>(i) * static_cast<size_t>(head_.len_k) + static_cast<size_t>(key);
+  }
+  float Stored(float x) const { return e_.store_scores ? math_.RoundToStorage(x) : x; }
+  float ScoreOf(int i, int key);  // leaves the tanh of a softcap in tanh_
   std::vector<float> ScoresOf(int i, const std::vector<int>& keys);
+  float SinkOf(int i) const;  // in the units of scores
+  void BeginAtSink(PartialSoftmax& state, int i) const;
+  void AddSink(PartialSoftmax& state, int i);
+  float Dropped(int i, int key, float p) const;  // P after dropout, rounded
   float Weight(float score, float max, int key);
   float Rescale(float from, float to);
-  PartialSoftmax Walk(int i, const std::vector<int>& keys);
+  PartialSoftmax Walk(int i, const std::vector<int>& keys, bool sink);
   void AddTile(PartialSoftmax& state, int i, const std::vector<int>& keys);
   void Shift(PartialSoftmax& state, float factor) const;
   void MergeByMax(PartialSoftmax& all, PartialSoftmax other);
   EmulatedRow CombineByLse(const std::vector<PartialSoftmax>& parts);
   float LseOf(const PartialSoftmax& state);
   EmulatedRow Store(const PartialSoftmax& state);
-  std::vector<std::vector<int>> Ranges(int n) const;
+  std::vector<std::vector<int>> Ranges(const std::vector<int>& keys) const;
+  void AddValues(PartialSoftmax& state, const std::vector<int>& keys,
+                 const std::vector<float>& weights) const;
 
-  std::vector<float> Recomputed(int i, int n);  // weights from the stored LSE
-  std::vector<float> Softmax(int i, int n);     // weights of three passes, stored
-  void BackwardRow(int i, Matrix& p, Matrix& ds);
+  /// Weights from the stored LSE, or of three passes; of the sink too, last.
+  std::vector<float> Recomputed(int i, const std::vector<int>& keys, std::vector<float>& tanhs);
+  std::vector<float> Softmax(int i, const std::vector<int>& keys, std::vector<float>& tanhs);
+  void BackwardRow(int i, Matrix& p, Matrix& ds, Gradient& out);
   // Row r of left^T right or left right, [columns of right]: term t is left(r, t) right(t, c).
-  std::vector<float> Product(const std::vector<float>& left, const Matrix& right);
+  // Terms where left is 0 are not read. In `parts` sums of their own.
+  std::vector<float> Product(const std::vector<float>& left, const Matrix& right, int parts);
   void StoreScaled(const std::vector<float>& sums, float scale, std::vector<uint32_t>& out) const;
 
   const Emulation& e_;
   const Head& head_;
-  int dim_;
+  int dim_, dim_v_;
+  float tanh_ = 0;
   Arithmetic math_;
   Random order_;
   Matrix q_, k_, v_, o_, d_o_;          // as read: Q pre-scaled where the emulation says so

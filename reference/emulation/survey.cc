@@ -5,6 +5,8 @@
 #include <sstream>
 #include <thread>
 
+#include "reference/emulation/variants.h"
+
 namespace padproof::reference {
 namespace {
 
@@ -41,7 +43,8 @@ std::string Print(const Attack& run) {
   std::ostringstream text;
   text << run.kernel->emulation.name << ' ' << NameOf(run.family) << ' '
        << padproof::NameOf(run.shape.dtype) << ' ' << (run.backward ? "backward" : "forward") << ' '
-       << run.shape.len_q << ' ' << run.shape.n << ' ' << run.shape.dim << ' ' << run.seed;
+       << run.shape.len_q << ' ' << run.shape.n << ' ' << run.shape.dim << ' ' << run.seed
+       << (run.variants ? " variants" : "");
   return text.str();
 }
 
@@ -51,6 +54,9 @@ bool Parse(const std::string& text, Attack& run) {
   in >> kernel >> family >> dtype >> direction >> run.shape.len_q >> run.shape.n >> run.shape.dim >>
       run.seed;
   if (!in) return false;
+  std::string variants;
+  run.variants = static_cast<bool>(in >> variants);
+  if (run.variants && variants != "variants") return false;
   run.kernel = FindEmulatedKernel(kernel);
   run.backward = direction == "backward";
   bool found = run.kernel != nullptr && (run.backward || direction == "forward");
@@ -73,7 +79,11 @@ Ratios Judge(const Attack& run) {
   const Emulation& e = run.kernel->emulation;
   const NumericsProfile profile =
       run.seed % 2 == 0 ? ProfileOf(e, run.shape.dtype) : ProfileInOrder(e, run.shape.dtype);
-  const Head head = HeadOf(run.family, run.shape, run.seed);
+  Head head = HeadOf(run.family, run.shape, run.seed);
+  if (run.variants) {
+    Random random(run.seed);
+    Decorate(head, random);
+  }
   Ratios ratios;
   if (run.backward) {
     JudgeBackward(e, profile, head, run.seed, ratios);
@@ -91,6 +101,7 @@ std::vector<Attack> RunsOfHead(uint64_t seed, int64_t index, bool backward) {
   run.shape = DrawShape(random, backward);
   run.seed = random.Next() >> 32;
   run.backward = backward;
+  run.variants = random.Chance(50);
   std::vector<const NamedKernel*> able;
   for (const NamedKernel& kernel : EmulatedKernels()) {
     if (kernel.dtypes.Has(run.shape.dtype)) able.push_back(&kernel);

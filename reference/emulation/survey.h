@@ -20,9 +20,10 @@ struct Attack {
   HeadShape shape;
   uint64_t seed = 0;
   bool backward = false;
+  bool variants = false;  // the head is decorated
 };
 
-/// "kernel family dtype forward|backward queries n d seed".
+/// "kernel family dtype forward|backward queries n d seed", and "variants" where it has some.
 std::string Print(const Attack& run);
 
 /// False if `text` is no printed run.
