@@ -41,6 +41,7 @@ Problem Alone(const Problem& padded, int b) {
   c.pad_q = c.pad_k = 0;
   c.pad_side = PadSide::right;
   Problem alone(c);
+  alone.CopyMask(0, padded, b);
   for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o}) {
     if (op == Operand::d_o && !c.backward) continue;
     for (int h = 0; h < alone.Heads(op); ++h) {

@@ -51,7 +51,7 @@ void ReadScores(const Problem& problem, int b, int head_kv, Head& head) {
     head.visible.push_back(VisibleKeys(c, b, at.i));
     if (c.sink) head.sink.push_back(static_cast<double>(SinkOf(c, at.h)));
     for (int j = 0; j < head.len_k; ++j) {
-      if (c.holes > 0) head.hidden.push_back(Sees(c, b, at.h, at.i, j) ? 0 : 1);
+      if (c.holes > 0) head.hidden.push_back(problem.Keeps(at, j) ? 0 : 1);
       if (c.bias != Bias::none) head.bias.push_back(BiasOf(c, b, at.h, at.i, j));
     }
   }

@@ -22,8 +22,13 @@ Result<std::vector<const KernelRow*>> Load(const std::string& path) {
   }
   const PluginTable* table = entry();
   if (table->version != kPluginVersion || table->row_size != sizeof(KernelRow)) {
-    return Error{path + ": built for plugin version " + std::to_string(table->version) +
-                 ", this padproof speaks " + std::to_string(kPluginVersion) + "; rebuild it"};
+    const auto spoken = [](uint32_t version, size_t row_size) {
+      return "version " + std::to_string(version) + " with rows of " + std::to_string(row_size) +
+             " bytes";
+    };
+    return Error{path + ": a plugin of " + spoken(table->version, table->row_size) +
+                 ", this padproof speaks " + spoken(kPluginVersion, sizeof(KernelRow)) +
+                 "; rebuild it"};
   }
   return std::vector<const KernelRow*>(table->rows, table->rows + table->count);
 }

@@ -83,27 +83,55 @@ void Problem::BuildLengths() {
   }
 }
 
-/// One head stands for all of them unless holes differ.
+size_t Problem::MaskElement() const {
+  return case_.mask_form == MaskForm::boolean ? 1 : SizeOf(case_.dtype);
+}
+
+size_t Problem::MaskOffset(const Index& at, int j) const {
+  const int head = at.b * MaskHeads() + (MaskHeads() > 1 ? at.h : 0);
+  const size_t row = static_cast<size_t>(head * case_.seqlen_q() + SlotQ(case_, at.b, at.i));
+  const size_t slot_k = static_cast<size_t>(SlotK(case_, at.b, j));
+  return kGuardBytes + (row * static_cast<size_t>(case_.seqlen_k()) + slot_k) * MaskElement();
+}
+
+void Problem::SetKeeps(const Index& at, int j, bool keep) {
+  const bool boolean = case_.mask_form == MaskForm::boolean;
+  const uint32_t bits = boolean ? keep : Encode(case_.dtype, keep ? 0.0 : -INFINITY);
+  std::memcpy(mask_.storage.data() + MaskOffset(at, j), &bits, MaskElement());
+}
+
+bool Problem::Keeps(const Index& at, int j) const {
+  if (mask_.storage.empty()) return Sees(case_, at.b, at.h, at.i, j);
+  uint32_t bits = 0;
+  std::memcpy(&bits, mask_.storage.data() + MaskOffset(at, j), MaskElement());
+  return case_.mask_form == MaskForm::boolean ? bits != 0 : Decode(case_.dtype, bits) == 0;
+}
+
 void Problem::BuildMask() {
   const Case& c = case_;
-  const bool boolean = c.mask_form == MaskForm::boolean;
-  const int heads = c.holes > 0 ? c.heads : 1;
-  const size_t size = boolean ? 1 : SizeOf(c.dtype), sq = static_cast<size_t>(c.seqlen_q()),
-               sk = static_cast<size_t>(c.seqlen_k());
-  Allocate(mask_, static_cast<size_t>(c.batch() * heads) * sq * sk * size);
-  uint8_t* data = mask_.storage.data() + kGuardBytes;
-  const uint32_t keep = boolean ? 1 : Encode(c.dtype, 0.0);
-  const uint32_t hide = boolean ? 0 : Encode(c.dtype, -INFINITY);
-  for (size_t at = 0; at < mask_.bytes; at += size) std::memcpy(data + at, &hide, size);
-  for (int b = 0; b < c.batch(); ++b) {
-    for (int h = 0; h < heads; ++h) {
-      for (int i = 0; i < RealRows(Operand::q, b); ++i) {
-        const size_t row =
-            (static_cast<size_t>(b * heads + h) * sq + static_cast<size_t>(SlotQ(c, b, i))) * sk;
-        for (int j = 0; j < RealRows(Operand::k, b); ++j) {
-          if (!Sees(c, b, h, i, j)) continue;
-          std::memcpy(data + (row + static_cast<size_t>(SlotK(c, b, j))) * size, &keep, size);
+  const size_t pairs = static_cast<size_t>(c.seqlen_q()) * static_cast<size_t>(c.seqlen_k());
+  Allocate(mask_, static_cast<size_t>(c.batch() * MaskHeads()) * pairs * MaskElement());
+  const uint32_t hide = c.mask_form == MaskForm::boolean ? 0 : Encode(c.dtype, -INFINITY);
+  for (size_t at = 0; at < mask_.bytes; at += MaskElement()) {
+    std::memcpy(mask_.storage.data() + kGuardBytes + at, &hide, MaskElement());
+  }
+  for (Index at{0, 0, 0, 0}; at.b < c.batch(); ++at.b) {
+    for (at.h = 0; at.h < MaskHeads(); ++at.h) {
+      for (at.i = 0; at.i < RealRows(Operand::q, at.b); ++at.i) {
+        for (int j = 0; j < RealRows(Operand::k, at.b); ++j) {
+          SetKeeps(at, j, Sees(c, at.b, at.h, at.i, j));
         }
+      }
+    }
+  }
+}
+
+void Problem::CopyMask(int b, const Problem& from, int from_b) {
+  if (mask_.storage.empty()) return;
+  for (Index at{b, 0, 0, 0}; at.h < MaskHeads(); ++at.h) {
+    for (at.i = 0; at.i < RealRows(Operand::q, b); ++at.i) {
+      for (int j = 0; j < RealRows(Operand::k, b); ++j) {
+        SetKeeps(at, j, from.Keeps({from_b, at.h, at.i, 0}, j));
       }
     }
   }

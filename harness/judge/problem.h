@@ -50,6 +50,13 @@ class Problem {
   }
   void SetReal(Operand op, const Index& at, double value);
 
+  /// Whether real query `at.i` of head `at.h` sees real key `j`: the mask tensor's word, if there
+  /// is one.
+  bool Keeps(const Index& at, int j) const;
+  /// Makes sequence `b` of this problem's mask tensor say what sequence `from_b` of another's does;
+  /// both have the same tokens, in their own slots.
+  void CopyMask(int b, const Problem& from, int from_b);
+
   /// Refills the pads of the inputs (Q, K, V, dO) with another content.
   void FillPads(Fill fill);
   /// Refills the pads of one operand only (O and LSE included).
@@ -103,6 +110,10 @@ class Problem {
   void FillReal(Operand op);
   void BuildLengths();
   void BuildMask();
+  void SetKeeps(const Index& at, int j, bool keep);
+  int MaskHeads() const { return case_.holes > 0 ? case_.heads : 1; }  // one for all without holes
+  size_t MaskElement() const;                                          // bytes
+  size_t MaskOffset(const Index& at, int j) const;
   Tensor MaskView();
 
   Case case_;
