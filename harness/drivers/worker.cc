@@ -173,7 +173,8 @@ Verdict Worker::Obituary(bool timed_out, double deadline_seconds) {
   pid_ = -1;
   failure.note = Telling(TakeOutput());
   failure.expected = "the kernel returns";
-  if (failure.note.find("Sanitizer") != std::string::npos) {  // it ends the process by exit
+  const auto told = [&](const char* what) { return failure.note.find(what) != std::string::npos; };
+  if (told("Sanitizer") || told(": runtime error: ")) {  // they end the process by exit
     failure.kind = kind::kCrash;
     failure.got = "stopped by a sanitizer report";
   } else if (WIFSIGNALED(status)) {

@@ -24,6 +24,12 @@ constexpr bool kSanitized = __has_feature(address_sanitizer);
 constexpr bool kSanitized = false;
 #endif
 
+#if defined(__has_feature)
+constexpr bool kUndefinedIsSeen = __has_feature(undefined_behavior_sanitizer);
+#else
+constexpr bool kUndefinedIsSeen = false;  // g++ does not say
+#endif
+
 class WorkerTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -66,6 +72,7 @@ TEST_F(WorkerTest, DeathsAreFindingsAndTheWorkerGoesOn) {
   // Sanitizers map terabytes, so their workers have no limit to run into.
   if (!kSanitized) ExpectFinding("memory", kind::kMemory, "out of memory");
   ExpectFinding("launch", kind::kLaunch, "invalid configuration");
+  if (kUndefinedIsSeen) ExpectFinding("overflow", kind::kCrash, "sanitizer report");
 }
 
 TEST_F(WorkerTest, ClosingOurDescriptorsIsAFinding) {

@@ -53,6 +53,12 @@ Status EatMemory(const AttentionArgs& args) {
   }
   return Zeros(args);
 }
+// Nothing to see but for UBSan.
+Status Overflow(const AttentionArgs& args) {
+  volatile int32_t most = INT32_MAX;
+  if (Provoked(args)) most = most + 1;
+  return Zeros(args);
+}
 Status Shout(const AttentionArgs& args) {
   std::printf("{\"error\":\"a kernel that prints must not be taken for an answer\"}\n");
   std::fflush(stdout);
@@ -79,6 +85,7 @@ PADPROOF_KERNEL({.name = "misbehaving.exit", .backend = "cpu", .forward = Exit})
 PADPROOF_KERNEL({.name = "misbehaving.hang", .backend = "cpu", .forward = Hang});
 PADPROOF_KERNEL({.name = "misbehaving.throw", .backend = "cpu", .forward = Throw});
 PADPROOF_KERNEL({.name = "misbehaving.memory", .backend = "cpu", .forward = EatMemory});
+PADPROOF_KERNEL({.name = "misbehaving.overflow", .backend = "cpu", .forward = Overflow});
 PADPROOF_KERNEL({.name = "misbehaving.shout", .backend = "cpu", .forward = Shout});
 PADPROOF_KERNEL({.name = "misbehaving.close", .backend = "cpu", .forward = CloseEverything});
 PADPROOF_KERNEL({.name = "misbehaving.reject", .backend = "cpu", .forward = Reject});

@@ -110,7 +110,8 @@ SIMT_BUG({.name = "memory/row_read_past_end",
           .clean = [] { RunOnRows(Kernel<false>); },
           .broken = [] { RunOnRows(Kernel<true>); },
           .schedules = All(kHidden),
-          .asan = Found("heap-(buffer-overflow|use-after-free)"),
+          // Optimisers make one load of the two, which then has the line of neither.
+          .asan = FoundWithoutLine("heap-(buffer-overflow|use-after-free)"),
           .msan = Missed("the row past the end is not used")});
 
 }  // namespace row_read_past_end
@@ -197,7 +198,7 @@ SIMT_BUG({.name = "memory/shared_read_past_end",
           .broken = [] { RunOnRows(Kernel<true>); },
           .schedules = All(kHidden),
           .runtime = Missed("what lies behind is NaN, which fmaxf drops; reads leave no trace"),
-          .asan = Found("heap-(buffer-overflow|use-after-free)"),
+          .asan = Found("out of bounds|heap-(buffer-overflow|use-after-free)"),
           .msan = Found("use-of-uninitialized-value")});
 
 }  // namespace shared_read_past_end
