@@ -14,11 +14,15 @@ namespace {
 // (1.4e-6), or 6 or more of 59 where one in 100 is (3e-5), and less likely for all other numbers of
 // cases: over 160 rows another seed does it once in 200 runs, if all are of that size. The factor
 // covers the digits of the text and the arithmetic of another CPU; what is below the floor is far
-// from its bound.
+// from its bound. A maximum has no such law: its tail is long, so its factor is measured.
+//
+// Beside a table of 1,000 cases a cell, five runs of 200 (9,400 cases each) and five of 20: medians
+// up to 0.89 of the kept 90 %, 90 % up to 1.00 of the kept 99 % (a row whose values are few), and
+// maxima above the floor up to 2.4 times the kept ones, two of 1,750 rows above twice. A factor of
+// 1 + 2^-21 in the forward, within the bound in all of 320 cases, makes seven jumps there.
 constexpr int64_t kMedianCases = 20, kP90Cases = 50;
 constexpr double kFactor = 1.1, kFloor = 0.02;
-// A maximum has no such law.
-constexpr double kMaxFactor = 2, kMaxFloor = 0.1;
+constexpr double kMaxFactor = 3, kMaxFloor = 0.1;
 
 /// The smallest of the sorted values that `share` of them do not exceed.
 double Quantile(const std::vector<double>& sorted, double share) {
