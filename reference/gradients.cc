@@ -232,6 +232,7 @@ std::string GradientDomainOf(const QueryInput& in, const std::vector<double>& ke
   const bool narrow = in.profile.p_rounding > 0 || in.profile.score_rounding > 0;
   if (why.empty() && narrow && head.dtype == Dtype::f16) {
     double largest = in.profile.score_rounding > 0 ? g : 0;
+    largest = std::max(largest, std::fabs(row.d_sink.centre) + row.d_sink.radius);
     for (size_t j = 0; j < row.ds.size(); ++j) {
       largest = std::max(largest, std::fabs(row.d_score[j]) + row.d_score_error[j]);
     }

@@ -291,12 +291,12 @@ Explanation ExplainForward(const Head& head, const NumericsProfile& profile,
   Explanation best{.ratio = kInfinity};
   if (!HasModel(head)) return best;
   std::vector<std::pair<int, Scores>> rows;  // in domain, with keys
-  int keys = 0;
+  int keys = 0;                              // up to the last that a row sees
   const HeadPanels panels(head, profile, {0, head.len_k}, false);
   for (int i = 0; i < head.len_q; ++i) {
     Scores scores = ScoresOf(panels, profile, i, true);
     if (scores.n == 0 || !DomainOf(panels, scores, profile).empty()) continue;
-    keys = std::max(keys, scores.n);
+    keys = std::max(keys, scores.keys.back() + 1);
     rows.emplace_back(i, std::move(scores));
   }
   for (const RoundingModel& model : RoundingModelsFor(profile, keys, first_slot)) {

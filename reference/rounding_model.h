@@ -32,7 +32,7 @@ bool HasModel(const Head& head);
 /// "tiles of 64, last first", "all keys, P normalised".
 std::string NameOf(const RoundingModel& model);
 
-/// The usual tilings for rows of up to `keys` keys, each once, whose first key is in slot
+/// The usual tilings for rows among the first `keys` keys, each once, the first of which is in slot
 /// `first_slot`. None for profiles that this cannot judge: P in fp32, splits, a lagging maximum.
 std::vector<RoundingModel> RoundingModelsFor(const NumericsProfile& profile, int keys,
                                              int first_slot);

@@ -57,6 +57,54 @@ TEST(RoundingModel, ExplainsCorrectKernelsOnAllFamilies) {
   EXPECT_LT(other_tilings, explained / 4) << "models are too wide to tell tilings apart";
 }
 
+/// Windows of keys and a bias: what models know of the variants.
+Head WindowsOf(const HeadShape& shape, uint64_t seed) {
+  Head head = HeadOf(Family::randn, shape, seed);
+  Random random(seed);
+  for (KeyRange& keys : head.visible) {
+    keys.first = random.Between(0, shape.n - 1);
+    keys.last = random.Between(keys.first, shape.n);
+  }
+  const size_t pairs = static_cast<size_t>(shape.len_q) * static_cast<size_t>(shape.n);
+  for (size_t at = 0; at < pairs; ++at) head.bias.push_back(random.Between(-64, 64) / 32.0);
+  return head;
+}
+
+TEST(RoundingModel, ExplainsWindowsAndBiases) {
+  int tilings = 0;
+  for (const NamedKernel& kernel : EmulatedKernels()) {
+    const Emulation& e = kernel.emulation;
+    if (!IsModelled(e)) continue;
+    for (Dtype dtype : {Dtype::f16, Dtype::bf16}) {
+      if (!kernel.dtypes.Has(dtype)) continue;
+      for (uint64_t seed = 0; seed < 8; ++seed) {
+        const Head head = WindowsOf({4, seed % 2 == 0 ? 90 : 300, 8, dtype}, seed);
+        const Explanation best =
+            ExplainForward(head, ProfileOf(e, dtype), OutputOf(e, head, seed), /*first_slot=*/0);
+        EXPECT_TRUE(best.judged);
+        EXPECT_LE(best.ratio, 1) << e.name << " in " << NameOf(dtype) << ", seed " << seed;
+        tilings += best.model.tile > 0;
+      }
+    }
+  }
+  EXPECT_GT(tilings, 20);
+}
+
+TEST(RoundingModel, OtherVariantsAreNotJudged) {
+  const Emulation e{.name = "tile_64", .tile = 64, .round_p = true};
+  const Head plain = HeadOf(Family::randn, {1, 40, 8, Dtype::bf16}, 1);
+  const auto judged = [&](auto change) {
+    Head head = plain;
+    change(head);
+    return ExplainForward(head, ProfileOf(e, Dtype::bf16), OutputOf(e, head, 1), 0).judged;
+  };
+  EXPECT_TRUE(judged([](Head&) {}));
+  EXPECT_FALSE(judged([](Head& head) { head.softcap = 30; }));
+  EXPECT_FALSE(judged([](Head& head) { head.sink = {0}; }));
+  EXPECT_FALSE(judged([](Head& head) { head.hidden.assign(40, 0); }));
+  EXPECT_FALSE(judged([](Head& head) { head.dropped.assign(40, 0); }));
+}
+
 // Padding that is zero and not masked weighs about 1/(1.6 n): in bf16 the generic bound sees it up
 // to n = 17 only. At n = 1024 the LSE sees it, see the bench of tolerances.
 TEST(RoundingModel, SeesOneZeroKeyLeftUnmasked) {

@@ -55,12 +55,14 @@ void AddBias(Head& head, Random& random) {
 
 void AddSinks(Head& head, Random& random) {
   const double size = random.OneOf({1.0, 5.0, 40.0});
+  std::vector<double> sinks;
   for (int i = 0; i < head.len_q; ++i) {
     const ForwardRow row = Forward(head, {}, i);  // of the head so far
     const double lse = std::isfinite(row.lse.centre) ? row.lse.centre : 0;
     const double near = random.Chance(50) ? std::clamp(lse, -1e4, 1e4) : 0;
-    head.sink.push_back(Stored(head.dtype, near + size * (2 * Uniform(random) - 1)));
+    sinks.push_back(Stored(head.dtype, near + size * (2 * Uniform(random) - 1)));
   }
+  head.sink = std::move(sinks);
 }
 
 void AddDropout(Head& head, Random& random) {
