@@ -96,8 +96,7 @@ void AddOutputs(const RowInput& in, Columns& columns) {
   columns.o.assign(dim, 0);
   columns.sum.assign(dim, 0);
   if (in.profile.in_order_keys <= 0) {
-    AddRows<1, 1>(in.values(), {in.pv.data(), in.pv.data()},
-                  {columns.o.data(), columns.sum.data()});
+    AddRowsAndMagnitudes(in.values(), in.pv.data(), columns.o.data(), columns.sum.data());
     return;
   }
   columns.two_blocks.assign(dim, 0);
@@ -105,9 +104,8 @@ void AddOutputs(const RowInput& in, Columns& columns) {
   const auto block = static_cast<size_t>(in.profile.in_order_keys);
   for (size_t first = 0; first < n; first += block) {
     std::fill(here.begin(), here.end(), 0.0);
-    const double* p = in.pv.data() + first;
-    AddRows<1, 1>(in.values(first, std::min(block, n - first)), {p, p},
-                  {columns.o.data(), here.data()});
+    AddRowsAndMagnitudes(in.values(first, std::min(block, n - first)), in.pv.data() + first,
+                         columns.o.data(), here.data());
     for (size_t c = 0; c < dim; ++c) {
       columns.sum[c] += here[c];
       lowest[c] = std::min(lowest[c], columns.o[c]);

@@ -117,6 +117,34 @@ inline void AddColumns(const Rows& m, int c,
   }
 }
 
+template <class Lanes, int kColumns>
+inline void AddColumnsAndMagnitudes(const Rows& m, int c, const double* weights, double* sums,
+                                    double* magnitudes) {
+  constexpr int kStep = sizeof(Lanes) / sizeof(double);
+  Lanes sum[kColumns], magnitude[kColumns];
+#pragma GCC unroll 4
+  for (int l = 0; l < kColumns; ++l) {
+    std::memcpy(&sum[l], sums + c + kStep * l, sizeof(Lanes));
+    std::memcpy(&magnitude[l], magnitudes + c + kStep * l, sizeof(Lanes));
+  }
+  for (int j = 0; j < m.count; ++j) {
+    const double* row = m.matrix + static_cast<size_t>(m.index[j]) * static_cast<size_t>(m.columns);
+#pragma GCC unroll 4
+    for (int l = 0; l < kColumns; ++l) {
+      Lanes x;
+      std::memcpy(&x, row + c + kStep * l, sizeof x);
+      x *= weights[j];
+      sum[l] += x;
+      magnitude[l] += Abs(x);
+    }
+  }
+#pragma GCC unroll 4
+  for (int l = 0; l < kColumns; ++l) {
+    std::memcpy(sums + c + kStep * l, &sum[l], sizeof(Lanes));
+    std::memcpy(magnitudes + c + kStep * l, &magnitude[l], sizeof(Lanes));
+  }
+}
+
 template <class Lanes, int kColumns, bool kKept>
 inline void AddDeviationColumns(const Rows& m, int c, const double* weights, const double* kept,
                                 const double* centre, double* sums) {
@@ -271,6 +299,19 @@ template void AddRows<1, 1>(const Rows&, const std::array<const double*, 2>&,
                             const std::array<double*, 2>&);
 template void AddRows<2, 1>(const Rows&, const std::array<const double*, 3>&,
                             const std::array<double*, 3>&);
+
+void AddRowsAndMagnitudes(const Rows& m, const double* weights, double* sums, double* magnitudes) {
+  int c = 0;
+  for (; c + kWidth <= m.columns; c += kWidth) {
+    AddColumnsAndMagnitudes<Pair, kPairs>(m, c, weights, sums, magnitudes);
+  }
+  for (; c + 2 <= m.columns; c += 2) {
+    AddColumnsAndMagnitudes<Pair, 1>(m, c, weights, sums, magnitudes);
+  }
+  for (; c < m.columns; ++c) {
+    AddColumnsAndMagnitudes<double, 1>(m, c, weights, sums, magnitudes);
+  }
+}
 
 void AddDeviations(const Rows& m, const double* weights, const double* kept, const double* centre,
                    double* sums) {

@@ -58,6 +58,9 @@ template <int kSigned, int kAbsolute>
 void AddRows(const Rows& m, const std::array<const double*, kSigned + kAbsolute>& weights,
              const std::array<double*, kSigned + kAbsolute>& sums);
 
+/// sums[c] += sum_j weights[j] m_jc and magnitudes[c] += sum_j |weights[j] m_jc|.
+void AddRowsAndMagnitudes(const Rows& m, const double* weights, double* sums, double* magnitudes);
+
 /// sums[c] += sum_j weights[j] |kept[j] m_jc - centre[c]|. Null `kept`: all are 1.
 void AddDeviations(const Rows& m, const double* weights, const double* kept, const double* centre,
                    double* sums);
