@@ -90,7 +90,7 @@ constexpr KernelTraits TraitsOf(Set<Dtype> dtypes, const NumericsProfile& numeri
   return {
       .dtypes = dtypes,
       .layouts = SetOf(Layout::bhsd, Layout::bshd),
-      .masks = SetOf(Mask::none, Mask::causal_tl, Mask::causal_br),
+      .masks = Set<Mask>::All(),
       .pad_sides = SetOf(PadSide::right, PadSide::left),
       .tile_q = 32,
       .tile_k = 512,

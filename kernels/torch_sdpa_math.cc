@@ -25,8 +25,9 @@ constexpr KernelTraits TraitsOf(Set<Dtype> dtypes, int32_t seqlen_k_min) {
   return {
       .dtypes = dtypes,
       .layouts = SetOf(Layout::bhsd, Layout::bshd),
-      .masks = SetOf(Mask::none, Mask::causal_tl, Mask::causal_br),
+      .masks = Set<Mask>::All(),
       .pad_sides = SetOf(PadSide::right, PadSide::left),
+      .features = SetOf(Feature::gqa, Feature::dim_v),
       .seqlen_k_min = seqlen_k_min,
       // An empty row is zero by intent: pytorch/pytorch#131060, #133882.
       // Masked keys are multiplied by 0, so a result of nothing but zeros takes their sign.
