@@ -92,6 +92,7 @@ constexpr KernelTraits TraitsOf(Set<Dtype> dtypes, const NumericsProfile& numeri
       .layouts = SetOf(Layout::bhsd, Layout::bshd),
       .masks = Set<Mask>::All(),
       .pad_sides = SetOf(PadSide::right, PadSide::left),
+      .seqlen_k_min = 1,  // an empty K and V: see torch_sdpa_math.cc
       .tile_q = 32,
       .tile_k = 512,
       .returns_lse = returns_lse ? 1 : 0,
@@ -123,28 +124,12 @@ PADPROOF_KERNEL({.name = "torch_sdpa_flash.additive",
                  .backward = BackwardOperator,
                  .workspace_bytes = nullptr});
 
-// With an empty K and V the public door gives f16 memory that nobody wrote (LibTorch 2.13).
-constexpr KernelTraits WithoutEmptyKeys(KernelTraits traits) {
-  traits.seqlen_k_min = 1;
-  return traits;
-}
-
-PADPROOF_KERNEL({.name = "torch_sdpa_flash.bool_f16",
+PADPROOF_KERNEL({.name = "torch_sdpa_flash.bool16",
                  .backend = "cpu",
                  .file = kFile,
-                 .summary = "LibTorch SDPA, CPU flash backend, bool mask, f16",
+                 .summary = "LibTorch SDPA, CPU flash backend, bool mask, f16 and bf16",
                  .source = kSource,
-                 .traits = WithoutEmptyKeys(TraitsOf(SetOf(Dtype::f16), kHalf, false)),
-                 .forward = ForwardPublic,
-                 .backward = nullptr,
-                 .workspace_bytes = nullptr});
-
-PADPROOF_KERNEL({.name = "torch_sdpa_flash.bool_bf16",
-                 .backend = "cpu",
-                 .file = kFile,
-                 .summary = "LibTorch SDPA, CPU flash backend, bool mask, bf16",
-                 .source = kSource,
-                 .traits = TraitsOf(SetOf(Dtype::bf16), kHalf, false),
+                 .traits = TraitsOf(SetOf(Dtype::f16, Dtype::bf16), kHalf, false),
                  .forward = ForwardPublic,
                  .backward = nullptr,
                  .workspace_bytes = nullptr});

@@ -85,7 +85,8 @@ TEST(TorchOracle, AgreesOnEveryCase) {
     Case c = Generate(domain, random, i * 100 / cases);
     const Problem problem(c);
     for (int b = 0; b < c.batch(); ++b) {
-      for (int h = 0; h < c.heads; ++h) CompareHead(ReadHead(problem, b, h), Print(c), agreement);
+      for (int h = 0; h < c.heads_kv(); ++h)
+        CompareHead(ReadHead(problem, b, h), Print(c), agreement);
     }
   }
   EXPECT_LE(agreement.worst, 1) << agreement.where;

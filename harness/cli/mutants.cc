@@ -70,7 +70,9 @@ int RunMutants(const MutantFlags& flags) {
     Worker worker;
     const auto kernels = FindKernels(mutant->kernel + "*~" + name + "@*", worker);
     if (!kernels) return Complain(kernels.error().message, kExitHarness);
+    const int judged_before = killed + survived + equivalent;
     for (const KernelInfo& kernel : *kernels) {
+      if (!mutant->rows.empty() && !GlobMatch(mutant->rows + "~*", kernel.name)) continue;
       const auto dead = TryToKill(*mutant, kernel, *laws, options, worker);
       if (!dead) return Complain(dead.error().message, kExitHarness);
       const bool excused = !*dead && !mutant->equivalent.empty();
@@ -81,6 +83,9 @@ int RunMutants(const MutantFlags& flags) {
         fmt::print("{} {:<44} {}\n", excused ? "equivalent" : Red("SURVIVED"), kernel.id,
                    excused ? mutant->equivalent : mutant->bug);
       }
+    }
+    if (killed + survived + equivalent == judged_before) {
+      return Complain(mutant->path + ": no row matches 'rows: " + mutant->rows + "'", kExitUsage);
     }
   }
   if (killed + survived + equivalent == 0) {

@@ -243,6 +243,24 @@ void Problem::SetReal(Operand op, const Index& at, double value) {
   SetBits(op, at.b, at.h, Slot(op, at.b, at.i), at.d, Encode(DtypeOf(op), value));
 }
 
+void Problem::FillTokens(Fill fill, const std::function<bool(Operand op, const Index& at)>& which) {
+  constexpr int kNoPad = 1 << 20;  // beyond the number of any pad: noise of its own
+  for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o}) {
+    if (Data(op) == nullptr) continue;
+    for (Index at{0, 0, 0, 0}; at.b < case_.batch(); ++at.b) {
+      for (at.h = 0; at.h < Heads(op); ++at.h) {
+        for (at.i = 0; at.i < RealRows(op, at.b); ++at.i) {
+          if (!which(op, at)) continue;
+          for (int d = 0; d < Columns(op); ++d) {
+            SetBits(op, at.b, at.h, Slot(op, at.b, at.i), d,
+                    PadBits(case_, fill, op, at.b, at.h, kNoPad + at.i, d));
+          }
+        }
+      }
+    }
+  }
+}
+
 void Problem::FillPads(Fill fill) {
   for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o}) {
     if (Data(op) != nullptr) FillPads(op, fill);

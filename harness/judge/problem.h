@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <new>
 #include <string>
 #include <vector>
@@ -56,6 +57,10 @@ class Problem {
   /// Makes sequence `b` of this problem's mask tensor say what sequence `from_b` of another's does;
   /// both have the same tokens, in their own slots.
   void CopyMask(int b, const Problem& from, int from_b);
+
+  /// Gives real tokens of the inputs another content, where `which` says so: what a pad of that
+  /// place would hold under `fill`.
+  void FillTokens(Fill fill, const std::function<bool(Operand op, const Index& at)>& which);
 
   /// Refills the pads of the inputs (Q, K, V, dO) with another content.
   void FillPads(Fill fill);

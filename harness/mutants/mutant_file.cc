@@ -10,7 +10,7 @@
 namespace padproof {
 namespace {
 
-constexpr std::string_view kKeys = "kernel, bug, imitates, killed_by, equivalent, replace";
+constexpr std::string_view kKeys = "kernel, rows, bug, imitates, killed_by, equivalent, replace";
 
 std::vector<std::string> LinesOf(std::string_view text) {
   std::vector<std::string> lines;
@@ -45,6 +45,7 @@ std::string* FieldOf(Mutant& mutant, std::string_view key) {
   if (key == "bug") return &mutant.bug;
   if (key == "imitates") return &mutant.imitates;
   if (key == "killed_by") return &mutant.killed_by;
+  if (key == "rows") return &mutant.rows;
   if (key == "equivalent") return &mutant.equivalent;
   return nullptr;
 }

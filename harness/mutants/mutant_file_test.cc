@@ -37,7 +37,7 @@ std::string Applied(const std::string& text, const std::string& source) {
 }
 
 TEST(MutantFile, ReadsEveryKey) {
-  const Mutant mutant = Parsed(std::string(kHead) + "\nequivalent:  why: not \n" +
+  const Mutant mutant = Parsed(std::string(kHead) + "\nequivalent:  why: not \nrows: toy.b*\n" +
                                Block("b\n", "b + 1\n\n  c\n") + Block("d\n", ""));
   EXPECT_EQ(mutant.name, "too_large");
   EXPECT_EQ(mutant.kernel, "toy");
@@ -45,8 +45,9 @@ TEST(MutantFile, ReadsEveryKey) {
   EXPECT_EQ(mutant.imitates, "somebody/somewhere#1");
   EXPECT_EQ(mutant.killed_by, "oracle_agreement");
   EXPECT_EQ(mutant.equivalent, "why: not");
+  EXPECT_EQ(mutant.rows, "toy.b*");
   ASSERT_EQ(mutant.replacements.size(), 2u);
-  EXPECT_EQ(mutant.replacements[0].line, 10);
+  EXPECT_EQ(mutant.replacements[0].line, 11);
   EXPECT_EQ(mutant.replacements[0].before, (std::vector<std::string>{"b"}));
   EXPECT_EQ(mutant.replacements[0].after, (std::vector<std::string>{"b + 1", "", "  c"}));
   EXPECT_TRUE(mutant.replacements[1].after.empty());
@@ -62,11 +63,11 @@ TEST(MutantFile, ErrorsNameFileLineAndRemedy) {
   const std::string block = Block("b\n", "c\n");
   EXPECT_EQ(ParseError(""), "m/x.mutant:1: the file is empty; see kernels/README.md");
   EXPECT_EQ(ParseError("kernel: toy\nlaw: x\n"),
-            "m/x.mutant:2: unknown key \"law\"; keys are kernel, bug, imitates, killed_by, "
-            "equivalent, replace");
-  EXPECT_EQ(ParseError("kernel toy\n"),
-            "m/x.mutant:1: neither a comment nor \"key: value\"; keys are kernel, bug, imitates, "
+            "m/x.mutant:2: unknown key \"law\"; keys are kernel, rows, bug, imitates, "
             "killed_by, equivalent, replace");
+  EXPECT_EQ(ParseError("kernel toy\n"),
+            "m/x.mutant:1: neither a comment nor \"key: value\"; keys are kernel, rows, bug, "
+            "imitates, killed_by, equivalent, replace");
   EXPECT_EQ(ParseError("kernel: a\nkernel: b\n"),
             "m/x.mutant:2: key \"kernel\" is given twice; keep one");
   EXPECT_EQ(ParseError("kernel:\n"),

@@ -233,7 +233,7 @@ bool SameBits(Dtype dtype, uint32_t a, uint32_t b, ZeroSign zero_sign) {
 }
 
 std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operand op,
-                                   ZeroSign zero_sign) {
+                                   ZeroSign zero_sign, const Part& part) {
   const Problem &x = expected.problem, &y = got.problem;
   const Case& c = x.c();
   PADPROOF_CHECK(c.lens_q == y.c().lens_q && c.lens_k == y.c().lens_k);
@@ -245,16 +245,25 @@ std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operan
     for (int h = 0; h < x.Heads(op); ++h) {
       for (int i = 0; i < x.RealRows(op, b); ++i) {
         for (int d = 0; d < x.Columns(op); ++d) {
-          const uint32_t p = x.Bits(op, b, h, x.Slot(op, b, i), d);
-          const uint32_t q = y.Bits(op, b, h, y.Slot(op, b, i), d);
-          first.Add(SameBits(dtype, p, q, zero_sign), [&] {
-            return Mismatch(op, dtype, expected, got, p, q, Where(op, {b, h, i, d}));
-          });
+          const Index at{b, h, i, d};
+          if (part && !part(op, at)) continue;
+          const uint32_t p = x.BitsAt(op, at), q = y.BitsAt(op, at);
+          first.Add(SameBits(dtype, p, q, zero_sign),
+                    [&] { return Mismatch(op, dtype, expected, got, p, q, Where(op, at)); });
         }
       }
     }
   }
   return first.failure();
+}
+
+std::optional<Failure> CompareRepeatable(const KernelRow& kernel, const Side& expected,
+                                         const Side& got, const Part& part) {
+  for (Operand op : RepeatableOutputs(kernel, expected.problem.c())) {
+    const ZeroSign zero_sign = kernel.traits.promises.zero_sign;
+    if (auto failure = CompareReal(expected, got, op, zero_sign, part)) return failure;
+  }
+  return std::nullopt;
 }
 
 std::optional<Failure> CompareReal(const KernelRow& kernel, const Side& expected, const Side& got) {

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -70,12 +71,20 @@ struct Side {
 /// Bitwise equality, all NaNs being one value; with ZeroSign::any -0 and +0 are one value too.
 bool SameBits(Dtype dtype, uint32_t a, uint32_t b, ZeroSign zero_sign = ZeroSign::exact);
 
+/// Which real elements to compare; `at.d` counts from 0.
+using Part = std::function<bool(Operand op, const Index& at)>;
+
 /// Real tokens of one output, bit for bit (all NaNs being one value). The two problems may differ
 /// in pads and layout, not in lengths, heads and dim. `expected` is the first side, `got` the
 /// second; the failure names the first mismatch; it is of kind `nan` when only the second side is
-/// NaN.
+/// NaN. `part`: where, if not everywhere.
 std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operand op,
-                                   ZeroSign zero_sign = ZeroSign::exact);
+                                   ZeroSign zero_sign = ZeroSign::exact,
+                                   const Part& part = nullptr);
+
+/// The same over a part of the outputs that the row promises to repeat, zeros as it promises them.
+std::optional<Failure> CompareRepeatable(const KernelRow& kernel, const Side& expected,
+                                         const Side& got, const Part& part);
 
 /// The same over all outputs of the run, the first that differs; zeros as the row promises them.
 std::optional<Failure> CompareReal(const KernelRow& kernel, const Side& expected, const Side& got);

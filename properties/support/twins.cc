@@ -1,0 +1,135 @@
+#include "properties/support/twins.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "properties/support/run.h"
+#include "reference/attention.h"
+
+namespace padproof {
+namespace {
+
+/// Two runs of one sequence and head of K and V side by side.
+class Pair {
+ public:
+  Pair(const KernelRow& kernel, const Twin& first, const Twin& second, int h, WithinBound& bound)
+      : kernel_(kernel), first_(first), second_(second), h_(h), bound_(bound) {}
+
+  void CompareForward() {
+    const reference::Head head = reference::ReadHead(first_.problem, first_.b, h_);
+    const reference::ForwardOracle oracle(head, kernel_.traits.numerics);
+    for (int i = 0; i < head.len_q; ++i) {
+      if (!IsPromised(Operand::o, i)) continue;
+      const reference::ForwardRow row = oracle.Row(i);
+      if (!row.out_of_domain.empty()) {
+        bound_.Skip(row.out_of_domain);
+        continue;
+      }
+      for (int d = 0; d < first_.problem.Columns(Operand::o); ++d) {
+        Compare(Operand::o, i, d, row.out[static_cast<size_t>(d)].radius);
+      }
+      if (kernel_.traits.returns_lse != 0 && IsPromised(Operand::lse, i)) {
+        Compare(Operand::lse, i, 0, row.lse.radius);
+      }
+    }
+  }
+
+  void CompareGradients() {
+    const bool stored = ReadsStoredForward(kernel_);
+    const reference::Gradients x = GradientsOf(first_, stored), y = GradientsOf(second_, stored);
+    const reference::Gradients any = stored ? GradientsOf(first_, false) : x;
+    for (const reference::Gradients* gradients : {&x, &y, &any}) {
+      if (!gradients->out_of_domain.empty()) return bound_.Skip(gradients->out_of_domain);
+    }
+    CompareGradient(Operand::dq, x.dq, y.dq, any.dq);
+    CompareGradient(Operand::dk, x.dk, y.dk, any.dk);
+    CompareGradient(Operand::dv, x.dv, y.dv, any.dv);
+  }
+
+ private:
+  using Matrix = std::vector<std::vector<reference::Judged>>;
+
+  reference::Gradients GradientsOf(const Twin& twin, bool stored) const {
+    return reference::Backward(twin.problem, kernel_.traits.numerics, twin.b, h_, stored);
+  }
+
+  void CompareGradient(Operand op, const Matrix& first, const Matrix& second, const Matrix& any) {
+    for (size_t i = 0; i < first.size(); ++i) {
+      if (!IsPromised(op, static_cast<int>(i))) continue;
+      for (size_t d = 0; d < first[i].size(); ++d) {
+        const reference::Judged &x = first[i][d], &y = second[i][d];
+        const double given = x.radius + y.radius + std::fabs(x.centre - y.centre);
+        Compare(op, static_cast<int>(i), static_cast<int>(d),
+                std::min(given / 2, any[i][d].radius));
+      }
+    }
+  }
+
+  /// Row `i` of those of the head of K and V.
+  Index At(const Twin& twin, Operand op, int i, int d = 0) const {
+    return HasQueryRows(op) ? twin.problem.QueryAt(twin.b, h_, i, d) : Index{twin.b, h_, i, d};
+  }
+
+  bool IsPromised(Operand op, int i) const {
+    return padproof::IsPromised(kernel_.traits, second_.problem.c(), op, At(second_, op, i));
+  }
+
+  /// `radius` of each of the two.
+  void Compare(Operand op, int i, int d, double radius) {
+    const Dtype dtype = second_.problem.DtypeOf(op);
+    const Index at = At(second_, op, i, d);
+    const uint32_t x = first_.problem.BitsAt(op, At(first_, op, i, d));
+    const uint32_t y = second_.problem.BitsAt(op, at);
+    bound_.Add(NameOf(op), reference::PairRatio(dtype, x, y, radius, radius), [&] {
+      const auto [expected, got] = Numbers(Decode(dtype, x), Decode(dtype, y));
+      Failure failure;
+      failure.kind = IsNan(dtype, x) || IsNan(dtype, y) ? kind::kNan : kind::kValue;
+      failure.region = NameOf(op);
+      failure.where = Where(op, at);
+      failure.expected = first_.label + ": " + expected + " +- " + Number(2 * radius);
+      failure.got = second_.label + ": " + got;
+      return failure;
+    });
+  }
+
+  const KernelRow& kernel_;
+  const Twin& first_;
+  const Twin& second_;
+  int h_;
+  WithinBound& bound_;
+};
+
+}  // namespace
+
+void CompareWithin(const KernelRow& kernel, const Twin& first, const Twin& second,
+                   WithinBound& bound) {
+  const Case& c = second.problem.c();
+  for (int h = 0; h < c.heads_kv(); ++h) {
+    Pair pair(kernel, first, second, h, bound);
+    if (kernel.forward != nullptr) pair.CompareForward();
+    if (c.backward) pair.CompareGradients();
+  }
+}
+
+void CompareWithin(const KernelRow& kernel, const Problem& first, const char* first_label,
+                   const Problem& second, const char* second_label, WithinBound& bound) {
+  for (int b = 0; b < first.c().batch(); ++b) {
+    CompareWithin(kernel, {first, b, first_label}, {second, b, second_label}, bound);
+  }
+}
+
+void CopyTokens(Problem& to, int b, const Problem& from, int from_b) {
+  for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o}) {
+    if (op == Operand::d_o && !to.c().backward) continue;
+    for (int h = 0; h < to.Heads(op); ++h) {
+      for (int i = 0; i < to.RealRows(op, b); ++i) {
+        for (int d = 0; d < to.Columns(op); ++d) {
+          to.SetBits(op, b, h, to.Slot(op, b, i), d, from.BitsAt(op, {from_b, h, i, d}));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace padproof
