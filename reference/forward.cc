@@ -250,9 +250,11 @@ void JudgeRowSum(const RowInput& in, const RowErrors& e, ForwardRow& row) {
   if (whole) row.row_sum = 1;
   const double each =
       (1 + PairRounding(in.profile)) * (1 + e.chain) * (1 + e.division) * (1 + e.dropout);
-  row.row_sum_radius = (row.row_sum + weights) * each - row.row_sum +
+  const double most = row.row_sum + weights;  // 0: all keys are dropped, whatever the division
+  row.row_sum_radius = (most == 0 ? 0 : most * each) - row.row_sum +
                        e.n * 1.01 * std::max(1.0, in.panels.head.keep_scale) *
                            (in.profile.p_underflow + (2 * e.rescales + 8) * kFlush);
+  if (!(row.row_sum_radius >= 0)) row.row_sum_radius = kInfinity;  // NaN: nothing is known
 }
 
 Judged LseOf(const Scores& scores, const WeightErrors& w, const NumericsProfile& profile,

@@ -74,13 +74,14 @@ class Accumulator {
       for (size_t c = 0; c < dim; ++c) {
         const size_t at = j * dim + c;
         const double most = dk_magnitude_.empty() ? 0 : dk_magnitude_[at];
-        out_.dk[j][c] = Scaled(dk_[at], 0, dk_bound_[at], ds_[j], head_.len_q, tiny_q_, most);
+        out_.dk[j][c] = Scaled(dk_[at], 0, dk_bound_[at] + HeadsUnderflow(), ds_[j], head_.len_q,
+                               tiny_q_, most);
       }
       for (size_t c = 0; c < dim_v; ++c) {
         const double value = dv_[j * dim_v + c];
         Budget budget;
         budget.Add(kTerms, dv_bound_[j * dim_v + c]);
-        budget.Add("underflow", 2 * head_.len_q * flush());
+        budget.Add("underflow", 2 * head_.len_q * flush() + HeadsUnderflow());
         budget.Add("its rounding in fp32", kUnit * (std::fabs(value) + budget.bound()) + kFlush);
         out_.dv[j][c] = budget.Around(value);
       }
@@ -96,9 +97,17 @@ class Accumulator {
     return m.data() + static_cast<size_t>(row) * static_cast<size_t>(columns);
   }
 
-  /// A sum over all queries: one query head after another.
+  /// A sum over all queries: one query head after another. Kernels that store their steps store the
+  /// sum of each head first.
   double SumOfQueries() const {
-    return Gamma(Units(profile_, head_.len_q, head_.len_q, head_.query_heads) + head_.len_q / 16.0);
+    const double gamma =
+        Gamma(Units(profile_, head_.len_q, head_.len_q, head_.query_heads) + head_.len_q / 16.0);
+    return StoresHeads() ? gamma + (1 + gamma) * profile_.score_rounding : gamma;
+  }
+  bool StoresHeads() const { return head_.query_heads > 1 && profile_.score_rounding > 0; }
+  double HeadsUnderflow() const {
+    return StoresHeads() ? head_.query_heads * FactsOf(head_.dtype).eta * std::max(1.0, head_.scale)
+                         : 0;
   }
   bool StoresUnscaled() const {
     return StoresPrescaled(profile_, head_.dtype) && head_.dtype == Dtype::f16;

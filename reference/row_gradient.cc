@@ -126,7 +126,7 @@ void AddScoreGradients(const QueryInput& in, const ProbabilityGradient& dp,
   for (size_t j = 0; j < rho.size(); ++j) {
     const double p = row.p[j], e = dp.error[j], grown = p * (1 + rho[j]);
     const double gap = std::fabs(dp.value[j] - delta), most = gap + e + bd;
-    const double core = (grown + flush) * most;
+    const double core = (grown + flush + stored_p * eta) * most;
     row.d_score[j] = p * (dp.value[j] - delta);
     row.d_score_error[j] = grown * e + p * rho[j] * (gap + bd) + flush * most + rounding * core +
                            std::min(eta, core) + stored_p * eta * most + flush;

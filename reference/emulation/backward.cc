@@ -121,7 +121,8 @@ std::vector<float> EmulatedKernel::Product(const std::vector<float>& left, const
     float sum = 0;
     for (int first = 0; first < terms; first += tile) {
       const int size = std::min(tile, terms - first);
-      sum = math_.Add(sum, math_.Accumulate(0, x.data() + first, y.data() + first, size));
+      const float part = math_.Accumulate(0, x.data() + first, y.data() + first, size);
+      sum = math_.Add(sum, parts > 1 ? Stored(part) : part);
     }
     sums.push_back(sum);
   }

@@ -122,6 +122,7 @@ TEST(Adversary, TermsOfVariantsAreNeeded) {
            "lse f16 1000024 variants",           // a stored sum with the bias
            "stored_dk f16 1000003 variants",     // dS rounded after the softcap
            "dv bf16 1000036 variants",           // P stored, dropped and stored
+           "dsink f16 5000987 variants",         // stored P that underflows
            "dsink f16 1000076 variants",         // dS rounded before its scale
            "stored_dbias bf16 1000027 variants"  // and flushed
        }) {
