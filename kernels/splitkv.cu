@@ -194,7 +194,6 @@ constexpr KernelTraits SplitTraits(int tile_keys) {
   return traits;
 }
 
-using Keys8 = Tile<1, 8, 8>;
 using Keys4 = Tile<1, 4, 4>;
 using Aligned4 = Split<4, true>;
 using Unaligned3 = Split<3, false>;
@@ -203,10 +202,10 @@ PADPROOF_KERNEL({
     .name = "splitkv",
     .backend = kBackendOfCudaSource,
     .file = "kernels/splitkv.cu",
-    .summary = "split-KV decode, 4 splits of whole tiles of 8 keys, merged by LSE",
+    .summary = "split-KV decode, 4 splits of whole tiles of 4 keys, merged by LSE",
     .source = "",
-    .traits = SplitTraits(Keys8::kColumns),
-    .forward = Forward<Keys8, Aligned4>,
+    .traits = SplitTraits(Keys4::kColumns),
+    .forward = Forward<Keys4, Aligned4>,
     .workspace_bytes = WorkspaceBytes<Aligned4>,
 });
 
