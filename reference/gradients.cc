@@ -13,6 +13,14 @@ namespace {
 constexpr int kMostQueries = 16;  // whose contributions are kept before they are added up
 
 /// The gradients of a head while chunks of queries are added.
+/// Of dK and dV of one query head of several, which are stored before they are summed: by kernels
+/// that store all their steps, and by those that declare it. 0 where sums stay in fp32.
+double HeadRounding(const Head& head, const NumericsProfile& profile) {
+  if (head.query_heads <= 1) return 0;
+  const double expanded = profile.expanded_gradients != 0 ? FactsOf(head.dtype).unit_roundoff : 0;
+  return std::max(profile.score_rounding, expanded);
+}
+
 class Accumulator {
  public:
   Accumulator(const HeadPanels& panels, const NumericsProfile& profile, Gradients& out)
@@ -74,6 +82,9 @@ class Accumulator {
       for (size_t c = 0; c < dim; ++c) {
         const size_t at = j * dim + c;
         const double most = dk_magnitude_.empty() ? 0 : dk_magnitude_[at];
+        if (StoresHeads()) {
+          stored_max_ = std::max(stored_max_, std::max(1.0, head_.scale) * most + dk_bound_[at]);
+        }
         out_.dk[j][c] = Scaled(dk_[at], 0, dk_bound_[at] + HeadsUnderflow(), ds_[j], head_.len_q,
                                tiny_q_, most);
       }
@@ -97,20 +108,19 @@ class Accumulator {
     return m.data() + static_cast<size_t>(row) * static_cast<size_t>(columns);
   }
 
-  /// A sum over all queries: one query head after another. Kernels that store their steps store the
-  /// sum of each head first.
+  /// A sum over all queries: one query head after another, each of which may be stored first.
   double SumOfQueries() const {
     const double gamma =
         Gamma(Units(profile_, head_.len_q, head_.len_q, head_.query_heads) + head_.len_q / 16.0);
-    return StoresHeads() ? gamma + (1 + gamma) * profile_.score_rounding : gamma;
+    return gamma + (1 + gamma) * HeadRounding(head_, profile_);
   }
-  bool StoresHeads() const { return head_.query_heads > 1 && profile_.score_rounding > 0; }
+  bool StoresHeads() const { return HeadRounding(head_, profile_) > 0; }
   double HeadsUnderflow() const {
     return StoresHeads() ? head_.query_heads * FactsOf(head_.dtype).eta * std::max(1.0, head_.scale)
                          : 0;
   }
   bool StoresUnscaled() const {
-    return StoresPrescaled(profile_, head_.dtype) && head_.dtype == Dtype::f16;
+    return (StoresPrescaled(profile_, head_.dtype) || StoresHeads()) && head_.dtype == Dtype::f16;
   }
   /// Of sums that the scale of dropout multiplies at the end.
   double flush() const { return kFlush * std::max(1.0, head_.keep_scale); }
@@ -233,9 +243,10 @@ std::string GradientDomainOf(const QueryInput& in, const std::vector<double>& ke
     why = Require("max(|q|,|k|) max |dO||v|, summed over d,", operand * g, 1e36);
   }
   if (why.empty()) {
-    why =
-        Require("max |dO| times queries",
-                LargestOf(head.d_o.data() + i * dim_v, dim_v) * head.len_q * head.keep_scale, 3e38);
+    const bool stored = head.dtype == Dtype::f16 && HeadRounding(head, in.profile) > 0;
+    why = Require("max |dO| times queries",
+                  LargestOf(head.d_o.data() + i * dim_v, dim_v) * head.len_q * head.keep_scale,
+                  stored ? 65000 : 3e38);
   }
   if (why.empty()) why = Require("6 u |LSE|", 6 * kUnit * std::fabs(in.lse), 3);
   const bool narrow = in.profile.p_rounding > 0 || in.profile.score_rounding > 0;

@@ -43,7 +43,9 @@ json ToJsonValue(const KernelTraits& t) {
           {"tensor_extra_bits", n.tensor_extra_bits},
           {"operand_rounding", n.operand_rounding},
           {"max_lag", n.max_lag},
-          {"in_order_keys", n.in_order_keys}};
+          {"in_order_keys", n.in_order_keys},
+          {"expanded_gradients", n.expanded_gradients},
+          {"tanh_error", n.tanh_error}};
 }
 
 KernelTraits TraitsFrom(const json& j) {
@@ -82,6 +84,8 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("operand_rounding").get_to(n.operand_rounding);
   j.at("max_lag").get_to(n.max_lag);
   j.at("in_order_keys").get_to(n.in_order_keys);
+  j.at("expanded_gradients").get_to(n.expanded_gradients);
+  j.at("tanh_error").get_to(n.tanh_error);
   return t;
 }
 

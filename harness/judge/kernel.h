@@ -142,6 +142,9 @@ struct NumericsProfile {
   // the products of a score but for blocks of 16, as in every loop over matrix instructions and in
   // pairwise trees; not so where lanes stride. 0: in any order.
   int32_t in_order_keys = 0;
+  // 1: dK and dV of a head that several query heads read are stored for each of those, in the
+  // storage type, and summed afterwards, as FlashAttention-2's backward does.
+  int32_t expanded_gradients = 0;
   double tanh_error = 5 * 0x1p-24;  // relative error of the tanh of a softcap; tanh.approx: 2^-11
 };
 

@@ -30,7 +30,7 @@ constexpr double UnderflowOf(Dtype dtype) {
 }
 
 /// fp32 between load and store, any tiling, order and split of the keys; no TF32.
-constexpr NumericsProfile Generic32() { return {.split = 1}; }
+constexpr NumericsProfile Generic32() { return {.split = 1, .expanded_gradients = 1}; }
 
 /// f16 or bf16 with P rounded once to storage, fp32 sums by SIMT lanes or tensor cores of sm_80 and
 /// later (A100's bound is the larger), any tiling, order and split.
@@ -40,7 +40,8 @@ constexpr NumericsProfile Generic16(Dtype dtype) {
           .split = 1,
           .row_sum_of_rounded_p = 1,
           .tensor_block = kA100Core.block,
-          .tensor_extra_bits = kA100Core.extra_bits};
+          .tensor_extra_bits = kA100Core.extra_bits,
+          .expanded_gradients = 1};
 }
 
 /// The same on V100, whose tensor cores keep no extra bits.

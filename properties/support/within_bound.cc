@@ -30,6 +30,7 @@ std::string Describe(const NumericsProfile& profile) {
     text += ", sums in order but for blocks of " + std::to_string(profile.in_order_keys) + " keys";
   }
   if (profile.split != 0) text += ", split keys";
+  if (profile.expanded_gradients != 0) text += ", dK and dV stored for each query head";
   return text;
 }
 

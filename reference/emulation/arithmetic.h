@@ -58,11 +58,12 @@ struct Emulation {
   double lag = 0;             // the maximum follows only when it grows by more than so many bits
   bool autograd = false;      // backward from a stored softmax, D = rowsum(P * dP)
   bool scattered = false;     // gradients by atomics: partial sums, terms and all in random order
-  double tanh_error = 0;      // relative, beside its rounding
-  bool bias_first = false;    // the sum of a score begins with the bias; without a softcap
-  bool sink_first = false;    // the sink is where the walk begins, not one term more at its end
-  bool sink_shifts = true;    // a sink at the end may raise the maximum
-  bool drop_late = false;     // P rounded, then dropped; outputs and gradients scaled at the end
+  bool expand_gradients = false;  // dK, dV of each query head stored before their sum
+  double tanh_error = 0;          // relative, beside its rounding
+  bool bias_first = false;        // the sum of a score begins with the bias; without a softcap
+  bool sink_first = false;        // the sink is where the walk begins, not one term more at its end
+  bool sink_shifts = true;        // a sink at the end may raise the maximum
+  bool drop_late = false;  // P rounded, then dropped; outputs and gradients scaled at the end
 };
 
 /// fp32 arithmetic in the manner of one emulation.

@@ -122,7 +122,8 @@ std::vector<float> EmulatedKernel::Product(const std::vector<float>& left, const
     for (int first = 0; first < terms; first += tile) {
       const int size = std::min(tile, terms - first);
       const float part = math_.Accumulate(0, x.data() + first, y.data() + first, size);
-      sum = math_.Add(sum, parts > 1 ? Stored(part) : part);
+      const bool expanded = parts > 1 && e_.expand_gradients;
+      sum = math_.Add(sum, expanded ? math_.RoundToStorage(part) : parts > 1 ? Stored(part) : part);
     }
     sums.push_back(sum);
   }

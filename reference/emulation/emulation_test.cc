@@ -161,6 +161,8 @@ TEST(Adversary, FindsOutEveryFieldThatIsDropped) {
        [](NumericsProfile& p) { p.row_sum_of_rounded_p = 0; }},
       {"flash_16_a100_worst", Dtype::bf16, Target::lse,
        [](NumericsProfile& p) { p.tanh_error = 5 * kUnit; }},
+      {"flash_128_h100", Dtype::bf16, Target::stored_dv,
+       [](NumericsProfile& p) { p.expanded_gradients = 0; }},
   };
   const auto search = [](const Lie& lie, const NumericsProfile& profile) {
     double best = 0;

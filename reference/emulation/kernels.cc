@@ -226,6 +226,7 @@ constexpr NamedKernel kTensor[] = {
       .exp_ulps = 2,
       .log_ulps = 3,
       .round_p = true,
+      .expand_gradients = true,
       .tanh_error = kTanhApprox,
       .bias_first = true},
      k16},
@@ -365,6 +366,7 @@ NumericsProfile ProfileOf(const Emulation& e, Dtype dtype) {
   if (e.store_scores) profile.score_rounding = UnitRoundoffOf(dtype);
   if (e.exponential == Exponential::cubic) profile.exp_error = Fa4(dtype).exp_error;
   profile.tanh_error = std::max(profile.tanh_error, e.tanh_error + 2 * kUlp);
+  profile.expanded_gradients = e.expand_gradients ? 1 : 0;
   if (e.exp_ulps > 2) profile.exp_error = (2 * e.exp_ulps + 1) * 0x1p-24;
   return profile;
 }
