@@ -40,6 +40,18 @@ struct NamedTensor {
   const Tensor& tensor;
 };
 
+/// Whether slot `slot` of entry `entry` holds a real token; packed, one entry holds all sequences.
+inline bool IsRealToken(const Problem& problem, Operand op, int entry, int slot) {
+  const Case& c = problem.c();
+  if (!c.packed()) return problem.IsReal(op, entry, slot);
+  for (int b = 0; b < c.batch(); ++b) {
+    const Region region = HasQueryRows(op) ? RegionQ(c, b) : RegionK(c, b);
+    const int at = slot - region.begin;
+    if (at >= 0 && at < region.slots && problem.IsReal(op, b, at)) return true;
+  }
+  return false;
+}
+
 /// Calls function(real token?, address of the row, bytes) for each token of each head.
 template <class Function>
 void ForEachToken(const Problem& problem, const NamedTensor& named, Function function) {
@@ -50,7 +62,7 @@ void ForEachToken(const Problem& problem, const NamedTensor& named, Function fun
     for (int64_t h = 0; h < t.size[1]; ++h) {
       for (int s = 0; s < t.size[2]; ++s) {
         const int64_t at = b * t.stride[0] + h * t.stride[1] + s * t.stride[2];
-        function(problem.IsReal(named.op, b, s),
+        function(IsRealToken(problem, named.op, b, s),
                  static_cast<const char*>(t.data) + at * static_cast<int64_t>(element), bytes);
       }
     }
@@ -70,15 +82,44 @@ inline std::vector<NamedTensor> OutputsOf(const KernelRow& row, const AttentionA
   return {{Operand::o, a.o}, {Operand::lse, a.lse}};
 }
 
+/// What tells a kernel of lengths, masks and biases: written, all of it.
+inline void MarkTables(const AttentionArgs& args) {
+  const auto mark = [](const auto* table, int32_t count) {
+    if (table != nullptr) simt::MarkWritten(table, static_cast<size_t>(count) * sizeof *table);
+  };
+  for (const int32_t* lengths : {args.seqused_q, args.seqused_k, args.leftpad_q, args.leftpad_k}) {
+    mark(lengths, args.batch);
+  }
+  for (const int32_t* offsets : {args.cu_seqlens_q, args.cu_seqlens_k}) {
+    mark(offsets, args.batch + 1);
+  }
+  for (const float* of_heads : {args.alibi_slopes, args.sink}) mark(of_heads, args.heads);
+  if (args.mask_form == MaskForm::lengths) return;
+  const Tensor& mask = args.attn_mask;
+  const size_t element = args.mask_form == MaskForm::boolean ? 1 : SizeOf(args.dtype);
+  for (int64_t b = 0; b < mask.size[0]; ++b) {
+    for (int64_t h = 0; h < mask.size[1]; ++h) {
+      for (int64_t i = 0; i < mask.size[2]; ++i) {
+        const int64_t at = b * mask.stride[0] + h * mask.stride[1] + i * mask.stride[2];
+        simt::MarkWritten(static_cast<const char*>(mask.data) + at * static_cast<int64_t>(element),
+                          static_cast<size_t>(mask.size[3]) * element);
+      }
+    }
+  }
+}
+
 inline void MarkBeforeLaunch(const KernelRow& row, const Problem& problem,
                              const AttentionArgs& args, bool backward) {
-  for (const int32_t* lengths : {args.seqused_q, args.seqused_k, args.leftpad_q, args.leftpad_k}) {
-    simt::MarkWritten(lengths, static_cast<size_t>(args.batch) * sizeof(int32_t));
-  }
+  MarkTables(args);
   const bool pads_matter = row.traits.promises.pad_content != PadContent::any_bits;
+  // A mask tensor tells of a pad by hiding all its pairs. What a block computes from a row of its
+  // own and drops again (conversions and exponentials branch) is no leak: its rows are queries in a
+  // forward, keys too in a backward.
+  const bool told = args.mask_form == MaskForm::lengths;
   for (const NamedTensor& input : InputsOf(args, backward)) {
+    const bool may_be_read = pads_matter || (!told && (backward || HasQueryRows(input.op)));
     ForEachToken(problem, input, [&](bool real, const char* data, size_t bytes) {
-      real || pads_matter ? simt::MarkWritten(data, bytes) : simt::MarkUnwritten(data, bytes);
+      real || may_be_read ? simt::MarkWritten(data, bytes) : simt::MarkUnwritten(data, bytes);
     });
   }
   for (const NamedTensor& output : OutputsOf(row, args, backward)) {
