@@ -1,6 +1,6 @@
-// What the flash kernels share: tiles, strided views, conversions to and from fp32, who sees whom,
-// reductions over the lanes of a row. Lines that decide whether a pad leaks (masks, clearing,
-// rescaling, zeroing) are in the kernels, not here.
+// What the kernels of this folder share: tiles, strided views, conversions to and from fp32, who
+// sees whom, reductions over the lanes of a row. Lines that decide whether a pad leaks (masks,
+// clearing, rescaling, zeroing) are in the kernels, not here.
 
 #pragma once
 

@@ -1,5 +1,5 @@
-// The door of the flash kernels: what a call is refused for, how a grid is launched, and what the
-// rows take and promise in common.
+// The door of the kernels of this folder: what a call is refused for, how a grid is launched, and
+// what the rows take and promise in common.
 
 #pragma once
 
