@@ -75,6 +75,8 @@ struct RowInput {
   std::vector<double> kept;  // [n] 0 or the scale of dropout; empty without it
   std::vector<double> pv;    // [n] P as it meets V
 
+  /// P is stored, scaled by dropout, and stored again.
+  bool stores_twice() const { return !kept.empty() && profile.score_rounding > 0; }
   const double* kept_or_null() const { return kept.empty() ? nullptr : kept.data(); }
   size_t dim() const { return static_cast<size_t>(panels.head.dim_v); }
   Rows values(size_t first, size_t count) const {
@@ -145,7 +147,9 @@ void AddUnderflow(const RowInput& in, const WeightErrors& w, Columns& columns) {
   std::vector<double> lost(in.scores.keys.size());
   for (size_t j = 0; j < lost.size(); ++j) {
     const double kept = in.kept.empty() ? 1 : in.kept[j];
-    lost[j] = kept * Cap((in.scores.p[j] + w.absolute[j]) / w.smallest_sum, eta);
+    const double p = (in.scores.p[j] + w.absolute[j]) / w.smallest_sum;
+    lost[j] = kept * Cap(p, eta);
+    if (in.stores_twice() && kept > 0) lost[j] += Cap(kept * p, eta);
     const int key = in.scores.keys[j] - in.panels.range.first;
     most += lost[j] * in.panels.value_max[static_cast<size_t>(key)];
   }
@@ -227,7 +231,8 @@ Judged OutputOf(const RowInput& in, const Columns& columns, size_t c, const RowE
                                       (profile.in_order_keys > 0 ? kUnit * sum : 0));
   double underflow = (2 * e.n + 2 * e.rescales + 4) * kFlush * keep;
   if (profile.p_underflow > 0) {
-    underflow += Cap(columns.underflow[c], e.n * profile.p_underflow * columns.value[c]);
+    const double most = e.n * profile.p_underflow * columns.value[c];
+    underflow += Cap(columns.underflow[c], in.stores_twice() ? 2 * most : most);
   }
   budget.Add("underflow", underflow);
   budget.Add("row sum and division", (o + budget.bound()) * e.division);
@@ -250,10 +255,11 @@ void JudgeRowSum(const RowInput& in, const RowErrors& e, ForwardRow& row) {
   if (whole) row.row_sum = 1;
   const double each =
       (1 + PairRounding(in.profile)) * (1 + e.chain) * (1 + e.division) * (1 + e.dropout);
+  const double eta = in.profile.p_underflow * (in.stores_twice() ? 2 : 1);
   const double most = row.row_sum + weights;  // 0: all keys are dropped, whatever the division
-  row.row_sum_radius = (most == 0 ? 0 : most * each) - row.row_sum +
-                       e.n * 1.01 * std::max(1.0, in.panels.head.keep_scale) *
-                           (in.profile.p_underflow + (2 * e.rescales + 8) * kFlush);
+  row.row_sum_radius =
+      (most == 0 ? 0 : most * each) - row.row_sum +
+      e.n * 1.01 * std::max(1.0, in.panels.head.keep_scale) * (eta + (2 * e.rescales + 8) * kFlush);
   if (!(row.row_sum_radius >= 0)) row.row_sum_radius = kInfinity;  // NaN: nothing is known
 }
 
@@ -309,7 +315,7 @@ void JudgeRow(const HeadPanels& panels, const Scores& scores, const NumericsProf
   e.division = DivisionError(scores, profile, most_rescales);
   // Its own rounding, that of a product in fp32, and of a stored P scaled and stored again.
   if (!in.kept.empty()) e.dropout = 3 * kUnit;
-  if (!in.kept.empty() && profile.score_rounding > 0) e.dropout += profile.p_rounding;
+  if (in.stores_twice()) e.dropout += profile.p_rounding;
   const Columns columns = ColumnsOf(in, w);
   for (size_t c = 0; c < row.out.size(); ++c) row.out[c] = OutputOf(in, columns, c, e);
   JudgeRowSum(in, e, row);

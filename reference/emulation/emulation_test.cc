@@ -107,9 +107,10 @@ TEST(Adversary, OldRefutationsHoldNow) {
 // Each of these leaves a bound of variants that lacks the term named beside it.
 TEST(Adversary, TermsOfVariantsAreNeeded) {
   for (const char* line :
-       {"flash_64_a100 increasing f16 forward 2 63 32 427356075 variants",            // tanh
-        "online_scalar_worst increasing f16 backward 4 20 16 3382236812 variants",    // its slope
-        "eager16 increasing f16 backward 4 20 16 3382236812 variants",                // stored tanh
+       {"flash_64_a100 increasing f16 forward 2 63 32 427356075 variants",          // tanh
+        "eager16 mixed_magnitudes f16 forward 2 85 16 2076617253 variants",         // stored twice
+        "online_scalar_worst increasing f16 backward 4 20 16 3382236812 variants",  // its slope
+        "eager16 increasing f16 backward 4 20 16 3382236812 variants",              // stored tanh
         "flash_64_fp32_p pv_cancellation bf16 backward 4 128 8 3423571843 variants"}  // D, of sinks
   ) {
     Attack attack;
