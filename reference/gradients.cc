@@ -254,7 +254,8 @@ std::string GradientDomainOf(const QueryInput& in, const std::vector<double>& ke
     double largest = in.profile.score_rounding > 0 ? g : 0;
     largest = std::max(largest, std::fabs(row.d_sink.centre) + row.d_sink.radius);
     for (size_t j = 0; j < row.ds.size(); ++j) {
-      largest = std::max(largest, std::fabs(row.d_score[j]) + row.d_score_error[j]);
+      const double off = row.p[j] * row.delta_error + row.d_score_error[j];
+      largest = std::max(largest, (1 + row.common) * (std::fabs(row.d_score[j]) + off));
     }
     why = Require("max |dS| stored in f16", largest, 65000);
   }
