@@ -9,7 +9,7 @@ const FuzzTarget& Target() {
       .kernels = "flash_fwd*@simt",
       .laws = {"pad_content_invariance", "pad_poison_immunity", "pad_count_invariance",
                "row_sums_to_one", "oracle_agreement", "lse_agreement", "empty_row", "fully_written",
-               "schedule_invariance", "guards_intact"}};
+               "schedule_invariance", "guards_intact", "pad_outputs_zero"}};
   return target;
 }
 

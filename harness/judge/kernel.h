@@ -108,7 +108,7 @@ enum class PadOutputs : int32_t {
   untouched = 2,
 };
 
-/// LSE of a real query that sees no key, where O is 0.
+/// LSE of a real query that sees no key, where O is 0, and of pads, where those are promised zeros.
 enum class EmptyLse : int32_t { minus_infinity = 0, zero = 1 };
 
 /// Whether pads may decide the sign of a zero result: 0 * pad is -0 or +0.

@@ -1,0 +1,96 @@
+// pad_outputs_zero
+//
+//   O[b,h,i,:] = 0 and LSE[b,h,i] = -inf at every padded query
+//
+// exactly: O is +0 or -0, whatever pads of Q, K and V hold, sink or none; LSE is 0 where the row
+// promises that for queries that see no key, since for it a pad is one of those.
+//
+// Preconditions: the row has a forward and promises zeros at pads; the case has a padded query; the
+// fill is one that the row allows. Told by a mask tensor alone, a kernel cannot tell a pad from a
+// query that sees no key: a pad is then held to what the row promises of those, and its LSE, which
+// is the sink where there is one, only without sinks.
+//
+// Why: whoever reads the whole buffer afterwards (a residual sum, a norm, a second attention layer,
+// a merge by LSE) takes what a pad holds for a result. A constant there is written by every run, so
+// no comparison of two runs sees it; that a merge gives a pad no weight takes -inf, not 0.
+
+#include <cmath>
+
+#include "harness/judge/property.h"
+#include "properties/support/prepare.h"
+#include "properties/support/run.h"
+
+namespace padproof {
+namespace {
+
+const char* Inapplicable(const KernelTraits& traits, bool has_forward, bool) {
+  if (!has_forward) return "has no forward";
+  if (traits.promises.pad_outputs != PadOutputs::zero) return "results at pads are not promised";
+  return nullptr;
+}
+
+void Prepare(Case& c, const KernelTraits& traits, Random& random) {
+  c.backward = false;
+  if (c.pad_q == 0) c.pad_q = random.Between(1, 5);
+  c.fill = AllowedFill(traits, c.fill);
+}
+
+/// False where a pad passes for a query that sees no key, and the row may give something else then.
+bool IsPromisedAtPads(const KernelTraits& traits, const Case& c, Operand op) {
+  const Promises& promises = traits.promises;
+  if (c.mask_form == MaskForm::lengths) return true;
+  if (promises.empty_row != EmptyRow::zero) return false;
+  return op != Operand::lse || !c.sink;
+}
+
+void CheckPads(const KernelTraits& traits, const Problem& problem, Operand op,
+               FirstFailure& failures) {
+  const Dtype dtype = op == Operand::lse ? Dtype::f32 : problem.c().dtype;
+  const bool infinite = traits.promises.empty_lse == EmptyLse::minus_infinity;
+  const double expected = op == Operand::lse && infinite ? -INFINITY : 0.0;
+  for (int b = 0; b < problem.c().batch(); ++b) {
+    for (int h = 0; h < problem.Heads(op); ++h) {
+      for (int slot = 0; slot < problem.Slots(op, b); ++slot) {
+        if (problem.IsReal(op, b, slot)) continue;
+        for (int d = 0; d < problem.Columns(op); ++d) {
+          const double got = Decode(dtype, problem.Bits(op, b, h, slot, d));
+          failures.Add(got == expected, [&] {
+            return Failure{.kind = std::isnan(got) ? kind::kNan : kind::kValue,
+                           .region = std::string("pad ") + NameOf(op),
+                           .where = WherePad(op, b, h, slot, d),
+                           .expected = "expected: " + Number(expected),
+                           .got = "got: " + Number(got)};
+          });
+        }
+      }
+    }
+  }
+}
+
+Verdict Check(const KernelRow& kernel, const Case& original) {
+  Case c = original;
+  c.backward = false;
+  if (AllowedFill(kernel.traits, c.fill) != c.fill) {
+    return Verdict::NotApplicable("the row does not allow this fill in pads");
+  }
+  Problem problem(c);
+  if (auto verdict = Run(kernel, problem)) return *verdict;
+  int64_t pads = 0;
+  for (Operand op : Outputs(kernel, c)) {
+    if (!IsPromisedAtPads(kernel.traits, c, op)) continue;
+    FirstFailure failures;
+    CheckPads(kernel.traits, problem, op, failures);
+    if (auto failure = failures.failure()) return Verdict::Fails(*failure);
+    pads += failures.total();
+  }
+  return pads > 0 ? Verdict::Holds() : Verdict::NotApplicable("no padded query");
+}
+
+PADPROOF_PROPERTY({.name = "pad_outputs_zero",
+                   .statement = "at padded queries O is exactly zero and LSE is -inf",
+                   .inapplicable = Inapplicable,
+                   .prepare = Prepare,
+                   .check = Check});
+
+}  // namespace
+}  // namespace padproof
