@@ -202,9 +202,8 @@ void AddDims(const Case& c, Candidates& out) {
   std::vector<int> dims;
   // Powers of two first: kernels that insist on a multiple insist on one of those.
   for (int dim = 1; dim < c.dim; dim *= 2) dims.push_back(dim);
-  for (int dim : {c.dim / 2, c.dim - 8, c.dim - 1}) {
-    if (dim >= 1) dims.push_back(dim);
-  }
+  if (c.dim % 2 == 1) dims.push_back(3);
+  for (int dim : {c.dim / 2, c.dim - 8, c.dim - 1}) dims.push_back(std::max(dim, 1));
   out.Set(&Case::dim, dims);
   if (c.dim_v == 0) return;
   std::vector<int> dims_v{0};
@@ -246,10 +245,14 @@ void AddPads(const Case& c, Candidates& out) {
   Case none = c;
   none.pad_q = none.pad_k = 0;
   out.Add(none);
-  out.Set(&Case::pad_q, Smaller(c.pad_q, 0));
-  out.Set(&Case::pad_q, std::array{1});
-  out.Set(&Case::pad_k, Smaller(c.pad_k, 0));
-  out.Set(&Case::pad_k, std::array{1});
+  for (int Case::* pad : {&Case::pad_q, &Case::pad_k}) {
+    out.Set(pad, Smaller(c.*pad, 0));
+    out.Set(pad, std::array{1});
+    Case full = c;  // slots that need not be pads are tokens: one number says how many there are
+    auto& lens = pad == &Case::pad_q ? full.lens_q : full.lens_k;
+    *std::max_element(lens.begin(), lens.end()) += std::exchange(full.*pad, 0);
+    out.Add(full);
+  }
   Case keys = c;  // where either will do, padded keys say more than padded queries
   keys.pad_q = 0;
   keys.pad_k = c.pad_q + c.pad_k;
@@ -296,12 +299,9 @@ void AddRetold(const Case& c, Candidates& out) {
 /// Seeds are unrelated to each other, so there is no way down but short ones.
 template <class T>
 std::vector<T> Seeds(T seed) {
-  return {T{0},
-          T{1},
-          T{2},
-          static_cast<T>(seed % 10),
-          static_cast<T>(seed % 100),
-          static_cast<T>(seed % 1000)};
+  std::vector<T> seeds{0, 1, 2};
+  for (const T modulus : {10, 100, 1000}) seeds.push_back(seed % modulus);
+  return seeds;
 }
 
 /// Every order with the same preemption, plainest first.
@@ -342,6 +342,8 @@ std::array<uint64_t, kComplexity> ComplexityOf(const Case& c) {
   uint64_t lens = 0;
   for (int len : c.lens_q) lens += RankOfLen(len);
   for (int len : c.lens_k) lens += RankOfLen(len);
+  const auto pads = static_cast<uint64_t>(c.pad_q + c.pad_k);
+  lens += pads + (c.pad_q > 0 ? 1 : 0) + (c.pad_k > 0 ? 1 : 0);  // a token less is no gain
   return {static_cast<uint64_t>(c.batch()),
           static_cast<uint64_t>(c.mask_form),
           RankOfHoles(c.holes),
@@ -356,7 +358,7 @@ std::array<uint64_t, kComplexity> ComplexityOf(const Case& c) {
           static_cast<uint64_t>(c.dim),
           c.backward ? 1u : 0u,
           lens,
-          static_cast<uint64_t>(c.pad_q) + static_cast<uint64_t>(c.pad_k),
+          pads,
           static_cast<uint64_t>(c.pad_q),
           static_cast<uint64_t>(c.pad_side),
           static_cast<uint64_t>(c.layout),

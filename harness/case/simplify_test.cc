@@ -113,6 +113,17 @@ TEST(Simplify, TellsTheShortestStoryOfASchedule) {
       "lens_q=1 lens_k=1 dim=1 schedule=reverse");
 }
 
+TEST(Simplify, TellsOfPadsOnlyWhenTokensWillNotDo) {
+  ExpectMinimal([](const Case& c) { return c.seqlen_q() >= 16 && !c.packed(); },
+                "lens_q=16 lens_k=1 dim=1");
+  ExpectMinimal([](const Case& c) { return c.pad_k >= 4; }, "lens_q=1 lens_k=1 pad_k=4 dim=1");
+}
+
+TEST(Simplify, TellsOfTheSmallestOddDim) {
+  ExpectMinimal([](const Case& c) { return c.dim % 2 == 1 && c.dim > 1; },
+                "lens_q=1 lens_k=1 dim=3");
+}
+
 TEST(Simplify, KeepsTwoSequencesOnlyWhenTheyMatter) {
   ExpectMinimal(
       [](const Case& c) {
