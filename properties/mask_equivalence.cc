@@ -38,6 +38,7 @@ void Prepare(Case& c, const KernelTraits& traits, Random& random) {
 Verdict Check(const KernelRow& kernel, const Case& c) {
   if (c.mask_form == MaskForm::lengths) return Verdict::NotApplicable("needs a mask tensor");
   if (c.holes > 0) return Verdict::NotApplicable("a mask with holes has no name");
+  if (c.bias != Bias::none) return Verdict::NotApplicable("a bias in a tensor may be rounded");
   Case by_name = WithAllowedFill(kernel.traits, c);
   Problem tensor(by_name);
   by_name.mask_form = MaskForm::lengths;

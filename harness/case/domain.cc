@@ -72,7 +72,7 @@ void FitFeatures(const Domain& domain, Case& c) {
   if (c.packed()) c.mask_form = MaskForm::lengths;
   const bool tensor = c.mask_form != MaskForm::lengths;
   c.holes = tensor ? std::clamp(c.holes, 0, kMaxHoles) : 0;
-  if (tensor) c.bias = Bias::none;
+  if (c.mask_form == MaskForm::boolean) c.bias = Bias::none;  // it has no room for numbers
   if (!IsWindow(c.mask)) c.window = {};
   c.window.left = std::clamp(c.window.left, -1, kMaxLen);
   c.window.right = std::clamp(c.window.right, -1, kMaxLen);

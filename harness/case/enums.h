@@ -30,7 +30,8 @@ constexpr bool IsBottomRight(Mask mask) {
 /// How a kernel is told who sees whom, pads and Mask included.
 ///   lengths   real lengths and left pads of each sequence, and the mask by name
 ///   boolean   a tensor [b, h, sq, sk] of bytes, 1 keeps the pair: nothing else tells of pads
-///   additive  the same in the storage type, added to the scores: 0 keeps, -inf removes
+///   additive  the same in the storage type, added to the scores after softcap: -inf removes, any
+///             other number keeps; it is the bias of the pair, 0 without one
 enum class MaskForm : int32_t { lengths = 0, boolean = 1, additive = 2 };
 
 /// What is added to the scores, after scale and softcap.

@@ -49,7 +49,7 @@ int Dim(const Domain& domain, Random& random) {
   const int count = std::min(domain.dim_max, kMaxDim) / multiple;
   if (random.Chance(6)) return multiple * random.Between(1, count);
   if (random.Chance(3)) return multiple * count;
-  const int dim = random.OneOf({1, 2, 4, 8, 8, 16, 16});
+  const int dim = random.OneOf({1, 2, 3, 4, 5, 8, 8, 16, 16});
   return multiple * std::clamp(dim / multiple, 1, count);
 }
 
@@ -114,7 +114,7 @@ struct Swarm {
         backward(random.Chance(75)),
         schedules(random.Chance(75)),
         empties(random.Chance(75)),
-        features(random.Chance(50)) {}
+        features(random.Chance(60)) {}
   bool batches, heads, pads, left, causal, layouts, dtypes, values, fills, backward, schedules,
       empties, features;
 };
@@ -186,12 +186,15 @@ void DrawFeatures(const Domain& domain, Random& random, Case& c) {
     c.heads = c.group * heads_kv;
   }
   if (random.Chance(25)) c.dim_v = draw::DimV(domain, c.dim, random);
-  if (random.Chance(25)) c.softcap = random.OneOf({1, 2, 30, 50});
+  if (random.Chance(35)) c.softcap = random.OneOf({1, 2, 30, 50});
   c.sink = random.Chance(25);
-  if (random.Chance(30)) c.bias = draw::OneOf(domain.biases, random);
+  if (random.Chance(60)) c.bias = draw::OneOf(domain.biases, random);
   if (random.Chance(40)) {
     c.mask_form = draw::OneOf(domain.mask_forms, random);
     if (random.Chance(60)) c.holes = random.OneOf({10, 50, 90});
+    // An additive mask of 0 and -inf alone is a boolean one: no number of it can be misused.
+    const bool bare = c.mask_form == MaskForm::additive && c.bias == Bias::none;
+    if (bare) c.bias = draw::OneOf(domain.biases, random);
   }
 }
 

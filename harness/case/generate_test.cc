@@ -127,6 +127,12 @@ TEST(Generate, EveryValueOfEveryFieldIsDrawn) {
   EXPECT_GE(Percent([](const Case& c) { return c.holes > 0; }), 4);
   EXPECT_GE(Percent([](const Case& c) { return c.softcap > 0; }), 8);
   EXPECT_GE(Percent([](const Case& c) { return c.sink; }), 8);
+  for (MaskForm form : {MaskForm::lengths, MaskForm::additive}) {
+    EXPECT_GE(Percent([=](const Case& c) { return c.mask_form == form && c.bias != Bias::none; }),
+              3);
+  }
+  EXPECT_GE(Percent([](const Case& c) { return c.bias != Bias::none && c.softcap > 0; }), 4);
+  EXPECT_GE(Percent([](const Case& c) { return c.dim % 2 == 1 && c.dim > 1; }), 15);
   for (int heads : {1, 2, 3, 4}) {
     EXPECT_GE(Percent([=](const Case& c) { return c.heads == heads; }), 8) << heads;
   }
@@ -228,8 +234,8 @@ TEST(Generate, SameSeedSameBits) {
       }
     }
   }
-  EXPECT_EQ(lines, 7269513202973817866ull);
-  EXPECT_EQ(bits, 2867895628583596442ull);
+  EXPECT_EQ(lines, 15472281257003781313ull);
+  EXPECT_EQ(bits, 12923101022214356037ull);
 }
 
 }  // namespace

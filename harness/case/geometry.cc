@@ -96,8 +96,8 @@ std::string ValidateTogether(const Case& c) {
   if (c.holes > 0 && c.mask_form == MaskForm::lengths) {
     return "holes with mask_form=lengths: expected a mask tensor, boolean or additive";
   }
-  if (c.bias == Bias::alibi && c.mask_form != MaskForm::lengths) {
-    return "bias=alibi with a mask tensor: expected mask_form=lengths, which tells positions";
+  if (c.bias != Bias::none && c.mask_form == MaskForm::boolean) {
+    return "a bias with mask_form=boolean: expected lengths, or additive, which holds it";
   }
   if (!c.schedule.Draws() && c.schedule.seed != 0) {
     return "schedule " + std::string(NameOf(c.schedule.order)) +

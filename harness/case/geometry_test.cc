@@ -169,7 +169,7 @@ TEST(Validate, SaysWhatIsAllowed) {
   EXPECT_EQ(wrong([](Case& c) { c.holes = 10; }),
             "holes with mask_form=lengths: expected a mask tensor, boolean or additive");
   EXPECT_EQ(wrong([](Case& c) { c.bias = Bias::alibi, c.mask_form = MaskForm::boolean; }),
-            "bias=alibi with a mask tensor: expected mask_form=lengths, which tells positions");
+            "a bias with mask_form=boolean: expected lengths, or additive, which holds it");
   EXPECT_EQ(wrong([](Case& c) { c.softcap = -1; }), "softcap is -1: expected 0 to 1000");
   EXPECT_EQ(wrong([](Case& c) { c.schedule.seed = 1; }),
             "schedule forward has a seed: expected one only with random, warp_lag or preempt");

@@ -135,7 +135,10 @@ double BiasOf(const Case& c, int b, int h, int i, int j) {
   const bool top_left = c.mask == Mask::causal_tl || c.mask == Mask::window_tl;
   const size_t at = static_cast<size_t>(b);
   const int shift = top_left ? 0 : c.lens_k[at] - c.lens_q[at];
-  return -static_cast<double>(AlibiSlope(h)) * std::abs(i + shift - j);
+  const double bias = -static_cast<double>(AlibiSlope(h)) * std::abs(i + shift - j);
+  // A tensor holds it in the storage type, which has no room for every far distance.
+  const bool stored = c.mask_form == MaskForm::additive;
+  return stored ? Decode(c.dtype, Encode(c.dtype, bias)) : bias;
 }
 
 float SinkOf(const Case& c, int h) {

@@ -45,7 +45,8 @@ Problem::Problem(const Case& c, Prefill prefill) : case_(c), prefill_(prefill) {
   BuildLengths();
   if (c.mask_form != MaskForm::lengths) BuildMask();
   for (int h = 0; h < c.heads; ++h) {
-    if (c.bias == Bias::alibi) alibi_slopes_.push_back(AlibiSlope(h));
+    const bool by_slope = c.bias == Bias::alibi && c.mask_form == MaskForm::lengths;
+    if (by_slope) alibi_slopes_.push_back(AlibiSlope(h));
     if (c.sink) sink_.push_back(SinkOf(c, h));
   }
 }
@@ -96,7 +97,8 @@ size_t Problem::MaskOffset(const Index& at, int j) const {
 
 void Problem::SetKeeps(const Index& at, int j, bool keep) {
   const bool boolean = case_.mask_form == MaskForm::boolean;
-  const uint32_t bits = boolean ? keep : Encode(case_.dtype, keep ? 0.0 : -INFINITY);
+  const double added = keep ? BiasOf(case_, at.b, at.h, at.i, j) : -INFINITY;
+  const uint32_t bits = boolean ? keep : Encode(case_.dtype, added);
   std::memcpy(mask_.storage.data() + MaskOffset(at, j), &bits, MaskElement());
 }
 
@@ -104,7 +106,7 @@ bool Problem::Keeps(const Index& at, int j) const {
   if (mask_.storage.empty()) return Sees(case_, at.b, at.h, at.i, j);
   uint32_t bits = 0;
   std::memcpy(&bits, mask_.storage.data() + MaskOffset(at, j), MaskElement());
-  return case_.mask_form == MaskForm::boolean ? bits != 0 : Decode(case_.dtype, bits) == 0;
+  return case_.mask_form == MaskForm::boolean ? bits != 0 : Decode(case_.dtype, bits) > -INFINITY;
 }
 
 void Problem::BuildMask() {
@@ -205,7 +207,7 @@ Tensor Problem::View(Operand op) {
 Tensor Problem::MaskView() {
   const int64_t b = case_.batch(), h = case_.heads, q = case_.seqlen_q(), k = case_.seqlen_k();
   Tensor t{mask_.storage.data() + kGuardBytes, {b, h, q, k}, {h * q * k, q * k, k, 1}};
-  if (case_.holes == 0) {
+  if (MaskHeads() < case_.heads) {
     t.stride[0] = q * k;
     t.stride[1] = 0;
   }

@@ -116,8 +116,10 @@ class Problem {
   void BuildLengths();
   void BuildMask();
   void SetKeeps(const Index& at, int j, bool keep);
-  int MaskHeads() const { return case_.holes > 0 ? case_.heads : 1; }  // one for all without holes
-  size_t MaskElement() const;                                          // bytes
+  int MaskHeads() const {  // one for all where heads do not differ
+    return case_.holes > 0 || case_.bias != Bias::none ? case_.heads : 1;
+  }
+  size_t MaskElement() const;  // bytes
   size_t MaskOffset(const Index& at, int j) const;
   Tensor MaskView();
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 
 namespace padproof {
@@ -109,6 +110,39 @@ TEST(Problem, AMaskTensorTellsWhatTheCaseSays) {
       EXPECT_GT(expected, 0);
     }
   }
+}
+
+TEST(Problem, AnAdditiveMaskHoldsTheBias) {
+  Problem problem(
+      Read("lens_q=3,1 lens_k=4,2 pad_k=1 heads=2 dim=1 mask=causal:br bias=alibi "
+           "dtype=bf16 mask_form=additive"));
+  const Case& c = problem.c();
+  const AttentionArgs args = problem.Args(false);
+  EXPECT_EQ(args.alibi_slopes, nullptr);  // told once
+  int biased = 0;
+  for (int b = 0; b < 2; ++b) {
+    for (int h = 0; h < 2; ++h) {
+      for (int i = 0; i < c.lens_q[static_cast<size_t>(b)]; ++i) {
+        for (int j = 0; j < c.lens_k[static_cast<size_t>(b)]; ++j) {
+          const int64_t* stride = args.attn_mask.stride;
+          const int64_t at = b * stride[0] + h * stride[1] + i * stride[2] + j * stride[3];
+          const double held = Decode(c.dtype, static_cast<uint16_t*>(args.attn_mask.data)[at]);
+          EXPECT_EQ(held, Sees(c, b, h, i, j) ? BiasOf(c, b, h, i, j) : -INFINITY);
+          EXPECT_EQ(problem.Keeps({b, h, i, 0}, j), Sees(c, b, h, i, j));
+          biased += held < 0 && held > -INFINITY;
+        }
+      }
+    }
+  }
+  EXPECT_GT(biased, 0);
+}
+
+TEST(Problem, ABiasInATensorIsRoundedToItsType) {
+  const Case far = Read("lens_q=1 lens_k=300 dim=1 bias=alibi dtype=bf16");
+  Case held = far;
+  held.mask_form = MaskForm::additive;
+  EXPECT_EQ(BiasOf(far, 0, 0, 0, 0), -149.5);
+  EXPECT_EQ(BiasOf(held, 0, 0, 0, 0), -150);  // bf16 has 8 bits
 }
 
 TEST(Problem, SeedsAndOperandsDiffer) {
