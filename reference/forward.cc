@@ -253,9 +253,13 @@ void JudgeRowSum(const RowInput& in, const RowErrors& e, ForwardRow& row) {
   }
   weights = whole ? 0 : weights / w.smallest_sum;
   if (whole) row.row_sum = 1;
-  const double each =
-      (1 + PairRounding(in.profile)) * (1 + e.chain) * (1 + e.division) * (1 + e.dropout);
-  const double eta = in.profile.p_underflow * (in.stores_twice() ? 2 : 1);
+  double each = (1 + PairRounding(in.profile)) * (1 + e.chain) * (1 + e.division) * (1 + e.dropout);
+  double eta = in.profile.p_underflow * (in.stores_twice() ? 2 : 1);
+  // What rounds in the row sum is what rounds above it, unless that lacks keys.
+  if (in.profile.row_sum_of_rounded_p != 0 && !whole) {
+    each *= 1 + Quotient(in.profile.p_rounding);
+    eta += in.profile.p_underflow;
+  }
   const double most = row.row_sum + weights;  // 0: all keys are dropped, whatever the division
   row.row_sum_radius =
       (most == 0 ? 0 : most * each) - row.row_sum +
