@@ -263,10 +263,11 @@ std::vector<double> ExponentErrors(const Scores& scores, const std::vector<doubl
   std::vector<double> errors(scores.terms());
   for (size_t j = 0; j < errors.size(); ++j) {
     const double s = scores.s[j];
-    // A shift that lags is below the running maximum, by at most the lag.
+    // A shift that lags is below the running maximum, by at most the lag. Each rescale may round a
+    // maximum anew: exp2(fma(m_old, c, -m_new c)).
     const double shift = std::max(std::fabs(max), std::fabs(s)) + lag;
     errors[j] = scores.error[j] + of_shift * shift + of_gap * (max - s + lag) +
-                rescales[j] * profile.exp_error + once;
+                rescales[j] * (profile.exp_error + kUnit * shift) + once;
   }
   if (scores.has_sink) errors.back() += of_gap * scores.sink_gap();
   return errors;

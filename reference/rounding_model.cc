@@ -101,9 +101,11 @@ std::vector<Weight> OnlineWeights(const Head& head, const Scores& scores,
     const double scale = std::exp(tile.max - scores.max) / scores.sum;
     double frame = 0;
     if (tile.raises > 0) {
-      frame = tile.max_error + last.max_error +
-              kUnit * (std::fabs(tile.max) + std::fabs(scores.max)) +
-              4 * kUnit * (scores.max - tile.max) + tile.raises * profile.exp_error;
+      frame =
+          tile.max_error + last.max_error + kUnit * (std::fabs(tile.max) + std::fabs(scores.max)) +
+          4 * kUnit * (scores.max - tile.max) +
+          tile.raises *
+              (profile.exp_error + kUnit * std::max(std::fabs(tile.max), std::fabs(scores.max)));
     }
     for (size_t j = tile.begin; j < tile.end; ++j) {
       const double below = tile.max - scores.s[j];

@@ -50,14 +50,15 @@ struct Emulation {
   int exp_ulps = 0;
   int log_ulps = 0;  // outside [0.5, 2]; 2^-21.41 inside if not 0
   Noise noise = Noise::random;
-  bool flush = false;         // fp32 operands and results below the smallest normal are 0
-  bool round_p = false;       // P rounded to the storage type before it meets V
-  bool sum_rounded = false;   // and its row sum takes the rounded P
-  bool normalise_p = false;   // P divided by its sum before it meets V
-  bool store_scores = false;  // scores stored in the storage type, as eager 16-bit kernels do
-  double lag = 0;             // the maximum follows only when it grows by more than so many bits
-  bool autograd = false;      // backward from a stored softmax, D = rowsum(P * dP)
-  bool scattered = false;     // gradients by atomics: partial sums, terms and all in random order
+  bool flush = false;          // fp32 operands and results below the smallest normal are 0
+  bool round_p = false;        // P rounded to the storage type before it meets V
+  bool sum_rounded = false;    // and its row sum takes the rounded P
+  bool normalise_p = false;    // P divided by its sum before it meets V
+  bool store_scores = false;   // scores stored in the storage type, as eager 16-bit kernels do
+  double lag = 0;              // the maximum follows only when it grows by more than so many bits
+  bool autograd = false;       // backward from a stored softmax, D = rowsum(P * dP)
+  bool scattered = false;      // gradients by atomics: partial sums, terms and all in random order
+  bool fused_rescale = false;  // exp2(fma(m_old, c, -m_new c)), the last product rounded
   bool expand_gradients = false;  // dK, dV of each query head stored before their sum
   double tanh_error = 0;          // relative, beside its rounding
   bool bias_first = false;        // the sum of a score begins with the bias; without a softcap

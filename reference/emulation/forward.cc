@@ -128,6 +128,9 @@ float EmulatedKernel::Weight(float score, float max, int key) {
 
 float EmulatedKernel::Rescale(float from, float to) {
   if (from == to) return 1;
+  if (e_.fused_rescale) {
+    return math_.Exp2(math_.Flush(std::fma(from, folded(), -math_.Mul(to, folded()))));
+  }
   const float gap = math_.Add(from, -to);
   return e_.scaling == Scaling::folded ? math_.Exp2(math_.Mul(gap, folded())) : math_.Exp(gap);
 }

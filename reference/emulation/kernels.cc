@@ -72,6 +72,7 @@ constexpr NamedKernel kOnline[] = {
       .sum = Sum::fma,
       .scaling = Scaling::folded,
       .exp_ulps = 2,
+      .fused_rescale = true,
       .bias_first = true,
       .sink_shifts = false,
       .drop_late = true},
