@@ -34,11 +34,9 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   const Fill content = c.fill == Fill::zero ? Fill::nan : c.fill;
   Problem calm(WithAllowedFill(kernel.traits, c)), loud = calm;
   loud.FillTokens(content, [=](Operand, const Index& at) { return at.b != victim; });
-  if (auto verdict = Run(kernel, calm)) return *verdict;
-  if (auto verdict = Run(kernel, loud)) return *verdict;
-  return HoldsUnless(CompareRepeatable(kernel, {calm, "as drawn"},
-                                       {loud, "other sequences " + std::string(NameOf(content))},
-                                       [=](Operand, const Index& at) { return at.b == victim; }));
+  return JudgeRepeatable(kernel, calm, "as drawn", loud,
+                         "other sequences " + std::string(NameOf(content)),
+                         [=](Operand, const Index& at) { return at.b == victim; });
 }
 
 PADPROOF_PROPERTY({.name = "batch_independence",

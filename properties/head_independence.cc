@@ -34,13 +34,11 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   loud.FillTokens(content, [=](Operand op, const Index& at) {
     return HasQueryRows(op) ? at.h != victim : at.h != victim / group;
   });
-  if (auto verdict = Run(kernel, calm)) return *verdict;
-  if (auto verdict = Run(kernel, loud)) return *verdict;
-  return HoldsUnless(CompareRepeatable(
-      kernel, {calm, "as drawn"}, {loud, "other heads " + std::string(NameOf(content))},
-      [=](Operand op, const Index& at) {
-        return HasQueryRows(op) ? at.h == victim : group == 1 && at.h == victim;
-      }));
+  return JudgeRepeatable(kernel, calm, "as drawn", loud,
+                         "other heads " + std::string(NameOf(content)),
+                         [=](Operand op, const Index& at) {
+                           return at.h == victim && (HasQueryRows(op) || group == 1);
+                         });
 }
 
 PADPROOF_PROPERTY({.name = "head_independence",

@@ -58,15 +58,13 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   loud.FillTokens(Fill::noise, [=](Operand op, const Index& at) {
     return !HasQueryRows(op) && at.b == key->b && at.h == key->h && at.i == key->i;
   });
-  if (auto verdict = Run(kernel, calm)) return *verdict;
-  if (auto verdict = Run(kernel, loud)) return *verdict;
-  return HoldsUnless(CompareRepeatable(
-      kernel, {calm, "as drawn"}, {loud, "key " + std::to_string(key->i) + " another"},
-      [&](Operand op, const Index& at) {
-        if (!HasQueryRows(op)) return false;
-        const bool other = at.b != key->b || at.h / c.group != key->h;
-        return other || !Sees(c, at.b, at.h, at.i, key->i);
-      }));
+  return JudgeRepeatable(kernel, calm, "as drawn", loud,
+                         "key " + std::to_string(key->i) + " another",
+                         [&](Operand op, const Index& at) {
+                           if (!HasQueryRows(op)) return false;
+                           const bool other = at.b != key->b || at.h / c.group != key->h;
+                           return other || !Sees(c, at.b, at.h, at.i, key->i);
+                         });
 }
 
 PADPROOF_PROPERTY({.name = "hidden_key_invariance",

@@ -37,11 +37,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   Problem bhsd(c);
   c.layout = Layout::bshd;
   Problem bshd(c);
-  if (auto verdict = Run(kernel, bhsd)) return *verdict;
-  if (auto verdict = Run(kernel, bshd)) return *verdict;
-  WithinBound bound;
-  CompareWithin(kernel, bhsd, "bhsd", bshd, "bshd", bound);
-  return bound.verdict(kernel.traits.numerics);
+  return JudgeTwins(kernel, bhsd, "bhsd", bshd, "bshd");
 }
 
 PADPROOF_PROPERTY({.name = "layout_invariance",

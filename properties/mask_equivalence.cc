@@ -43,12 +43,8 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   Problem tensor(by_name);
   by_name.mask_form = MaskForm::lengths;
   Problem lengths(by_name);
-  if (auto verdict = Run(kernel, lengths)) return *verdict;
-  if (auto verdict = Run(kernel, tensor)) return *verdict;
-  WithinBound bound;
-  CompareWithin(kernel, lengths, "lengths", tensor,
-                c.mask_form == MaskForm::boolean ? "boolean mask" : "additive mask", bound);
-  return bound.verdict(kernel.traits.numerics);
+  const bool boolean = c.mask_form == MaskForm::boolean;
+  return JudgeTwins(kernel, lengths, "lengths", tensor, boolean ? "boolean mask" : "additive mask");
 }
 
 PADPROOF_PROPERTY({.name = "mask_equivalence",

@@ -31,24 +31,17 @@ void Prepare(Case& c, const KernelTraits& traits, Random& random) {
 }
 
 void CheckPads(const Problem& problem, Operand op, FirstFailure& failures) {
-  const Case& c = problem.c();
-  for (int b = 0; b < c.batch(); ++b) {
-    for (int h = 0; h < problem.Heads(op); ++h) {
-      for (int slot = 0; slot < problem.Slots(op, b); ++slot) {
-        if (problem.IsReal(op, b, slot)) continue;
-        for (int d = 0; d < problem.Columns(op); ++d) {
-          const uint32_t bits = problem.Bits(op, b, h, slot, d);
-          failures.Add(IsZero(c.dtype, bits), [&] {
-            return Failure{.kind = IsNan(c.dtype, bits) ? kind::kNan : kind::kValue,
-                           .region = std::string("pad ") + NameOf(op),
-                           .where = WherePad(op, b, h, slot, d),
-                           .expected = "expected: 0",
-                           .got = "got: " + Number(Decode(c.dtype, bits))};
-          });
-        }
-      }
-    }
-  }
+  const Dtype dtype = problem.c().dtype;
+  ForEachPad(problem, op, [&](int b, int h, int slot, int d) {
+    const uint32_t bits = problem.Bits(op, b, h, slot, d);
+    failures.Add(IsZero(dtype, bits), [&] {
+      return Failure{.kind = IsNan(dtype, bits) ? kind::kNan : kind::kValue,
+                     .region = std::string("pad ") + NameOf(op),
+                     .where = WherePad(op, b, h, slot, d),
+                     .expected = "expected: 0",
+                     .got = "got: " + Number(Decode(dtype, bits))};
+    });
+  });
 }
 
 Verdict Check(const KernelRow& kernel, const Case& c) {

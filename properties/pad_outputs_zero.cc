@@ -45,26 +45,18 @@ bool IsPromisedAtPads(const KernelTraits& traits, const Case& c, Operand op) {
 
 void CheckPads(const KernelTraits& traits, const Problem& problem, Operand op,
                FirstFailure& failures) {
-  const Dtype dtype = op == Operand::lse ? Dtype::f32 : problem.c().dtype;
   const bool infinite = traits.promises.empty_lse == EmptyLse::minus_infinity;
   const double expected = op == Operand::lse && infinite ? -INFINITY : 0.0;
-  for (int b = 0; b < problem.c().batch(); ++b) {
-    for (int h = 0; h < problem.Heads(op); ++h) {
-      for (int slot = 0; slot < problem.Slots(op, b); ++slot) {
-        if (problem.IsReal(op, b, slot)) continue;
-        for (int d = 0; d < problem.Columns(op); ++d) {
-          const double got = Decode(dtype, problem.Bits(op, b, h, slot, d));
-          failures.Add(got == expected, [&] {
-            return Failure{.kind = std::isnan(got) ? kind::kNan : kind::kValue,
-                           .region = std::string("pad ") + NameOf(op),
-                           .where = WherePad(op, b, h, slot, d),
-                           .expected = "expected: " + Number(expected),
-                           .got = "got: " + Number(got)};
-          });
-        }
-      }
-    }
-  }
+  ForEachPad(problem, op, [&](int b, int h, int slot, int d) {
+    const double got = Decode(problem.DtypeOf(op), problem.Bits(op, b, h, slot, d));
+    failures.Add(got == expected, [&] {
+      return Failure{.kind = std::isnan(got) ? kind::kNan : kind::kValue,
+                     .region = std::string("pad ") + NameOf(op),
+                     .where = WherePad(op, b, h, slot, d),
+                     .expected = "expected: " + Number(expected),
+                     .got = "got: " + Number(got)};
+    });
+  });
 }
 
 Verdict Check(const KernelRow& kernel, const Case& original) {

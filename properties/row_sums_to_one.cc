@@ -4,10 +4,10 @@
 //   2. V = 0 at real keys, huge in pads     =>  O = 0 exactly
 //   3. V = one-hot in the key, block by block =>  O = P: each P_ij >= 0, P_ij = 0 exactly where i
 //      does not see j, and sum_j P_ij = 1 within the bound below
+// A sink takes its part: then 1 stands for 1 - P_sink here, as the oracle has it.
 //
-// Preconditions: the row has a forward; pads hold what the
-// row allows (probe 2: the largest finite values); probe 3 needs a forward that repeats its bits,
-// since it reads one P in several launches.
+// Preconditions: the row has a forward; pads hold what the row allows (probe 2: the largest finite
+// values); probe 3 needs a forward that repeats its bits, since it reads one P in several launches.
 //
 // Bound of probe 3. Let w_j be the kernel's weights, whatever their errors, and l their exact sum:
 // sum_j w_j / l = 1. A read is w_j / l, with one rounding of P (u_p, or eta_p where P underflows),

@@ -81,7 +81,17 @@ PanelSums MultiplyInOrder(const double* panel, const double* x, int columns, Pai
   return sums;
 }
 
-/// Columns c .. c + kColumns pairs (or c alone, of type double) of AddRows.
+/// Calls add.operator()<Lanes, kColumns>(c) for columns c .. c + kColumns Lanes: eight columns at a
+/// time, then two, then one.
+template <class Add>
+void ByColumns(int columns, Add add) {
+  int c = 0;
+  for (; c + kWidth <= columns; c += kWidth) add.template operator()<Pair, kPairs>(c);
+  for (; c + 2 <= columns; c += 2) add.template operator()<Pair, 1>(c);
+  for (; c < columns; ++c) add.template operator()<double, 1>(c);
+}
+
+/// Columns c .. c + kColumns Lanes of AddRows.
 template <class Lanes, int kColumns, int kSigned, int kAbsolute>
 inline void AddColumns(const Rows& m, int c,
                        const std::array<const double*, kSigned + kAbsolute>& weights,
@@ -167,21 +177,6 @@ inline void AddDeviationColumns(const Rows& m, int c, const double* weights, con
   }
 #pragma GCC unroll 4
   for (int l = 0; l < kColumns; ++l) std::memcpy(sums + c + kStep * l, &acc[l], sizeof(Lanes));
-}
-
-template <bool kKept>
-void AddDeviationsOf(const Rows& m, const double* weights, const double* kept, const double* centre,
-                     double* sums) {
-  int c = 0;
-  for (; c + kWidth <= m.columns; c += kWidth) {
-    AddDeviationColumns<Pair, kPairs, kKept>(m, c, weights, kept, centre, sums);
-  }
-  for (; c + 2 <= m.columns; c += 2) {
-    AddDeviationColumns<Pair, 1, kKept>(m, c, weights, kept, centre, sums);
-  }
-  for (; c < m.columns; ++c) {
-    AddDeviationColumns<double, 1, kKept>(m, c, weights, kept, centre, sums);
-  }
 }
 
 }  // namespace
@@ -281,14 +276,9 @@ bool HasTiny(const double* values, size_t size) {
 template <int kSigned, int kAbsolute>
 void AddRows(const Rows& m, const std::array<const double*, kSigned + kAbsolute>& weights,
              const std::array<double*, kSigned + kAbsolute>& sums) {
-  int c = 0;
-  for (; c + kWidth <= m.columns; c += kWidth) {
-    AddColumns<Pair, kPairs, kSigned, kAbsolute>(m, c, weights, sums);
-  }
-  for (; c + 2 <= m.columns; c += 2) {
-    AddColumns<Pair, 1, kSigned, kAbsolute>(m, c, weights, sums);
-  }
-  for (; c < m.columns; ++c) AddColumns<double, 1, kSigned, kAbsolute>(m, c, weights, sums);
+  ByColumns(m.columns, [&]<class Lanes, int kColumns>(int c) {
+    AddColumns<Lanes, kColumns, kSigned, kAbsolute>(m, c, weights, sums);
+  });
 }
 
 template void AddRows<1, 0>(const Rows&, const std::array<const double*, 1>&,
@@ -301,25 +291,20 @@ template void AddRows<2, 1>(const Rows&, const std::array<const double*, 3>&,
                             const std::array<double*, 3>&);
 
 void AddRowsAndMagnitudes(const Rows& m, const double* weights, double* sums, double* magnitudes) {
-  int c = 0;
-  for (; c + kWidth <= m.columns; c += kWidth) {
-    AddColumnsAndMagnitudes<Pair, kPairs>(m, c, weights, sums, magnitudes);
-  }
-  for (; c + 2 <= m.columns; c += 2) {
-    AddColumnsAndMagnitudes<Pair, 1>(m, c, weights, sums, magnitudes);
-  }
-  for (; c < m.columns; ++c) {
-    AddColumnsAndMagnitudes<double, 1>(m, c, weights, sums, magnitudes);
-  }
+  ByColumns(m.columns, [&]<class Lanes, int kColumns>(int c) {
+    AddColumnsAndMagnitudes<Lanes, kColumns>(m, c, weights, sums, magnitudes);
+  });
 }
 
 void AddDeviations(const Rows& m, const double* weights, const double* kept, const double* centre,
                    double* sums) {
-  if (kept == nullptr) {
-    AddDeviationsOf<false>(m, weights, kept, centre, sums);
-  } else {
-    AddDeviationsOf<true>(m, weights, kept, centre, sums);
-  }
+  ByColumns(m.columns, [&]<class Lanes, int kColumns>(int c) {
+    if (kept == nullptr) {
+      AddDeviationColumns<Lanes, kColumns, false>(m, c, weights, kept, centre, sums);
+    } else {
+      AddDeviationColumns<Lanes, kColumns, true>(m, c, weights, kept, centre, sums);
+    }
+  });
 }
 
 }  // namespace padproof::reference

@@ -52,7 +52,9 @@ struct Case {
 
   int batch() const { return static_cast<int>(lens_q.size()); }
   bool packed() const { return layout == Layout::thd; }
-  int seqlen_q() const;  // slots a sequence: longest real length + pad_q; packed: longest length
+  int most_slots_q() const;  // of a sequence: longest real length + pad_q
+  int most_slots_k() const;
+  int seqlen_q() const;  // what a kernel is told: slots a sequence; packed: longest real length
   int seqlen_k() const;
   int heads_kv() const { return heads / group; }
   int value_dim() const { return dim_v != 0 ? dim_v : dim; }

@@ -17,9 +17,7 @@ E Nearest(Set<E> set, E value) {
 int64_t Work(const Case& c) {
   const int64_t rows = int64_t{c.batch()} * c.heads;
   const int widest = std::max(c.dim, c.value_dim());
-  const int64_t gap_q = c.packed() ? c.pad_q : 0, gap_k = c.packed() ? c.pad_k : 0;
-  return rows * std::max<int64_t>(1, c.seqlen_q() + gap_q) *
-         std::max<int64_t>(1, c.seqlen_k() + gap_k) * widest;
+  return rows * std::max(1, c.most_slots_q()) * std::max(1, c.most_slots_k()) * widest;
 }
 
 int FitDim(const Domain& domain, int dim) {

@@ -65,9 +65,7 @@ std::string ValidateLens(const Case& c) {
 std::string ValidateSize(const Case& c) {
   const int64_t rows = int64_t{c.batch()} * c.heads;
   const int widest = std::max(c.dim, c.value_dim());
-  const int64_t gap_q = c.packed() ? c.pad_q : 0, gap_k = c.packed() ? c.pad_k : 0;
-  const int64_t q = rows * (c.seqlen_q() + gap_q) * widest;
-  const int64_t k = rows * (c.seqlen_k() + gap_k) * widest;
+  const int64_t q = rows * c.most_slots_q() * widest, k = rows * c.most_slots_k() * widest;
   const int64_t scores = rows * c.seqlen_q() * c.seqlen_k();
   const auto expected = ": expected at most " + std::to_string(kMaxElements);
   if (q > kMaxElements) return "Q would have " + std::to_string(q) + " elements" + expected;
@@ -108,8 +106,10 @@ std::string ValidateTogether(const Case& c) {
 
 }  // namespace
 
-int Case::seqlen_q() const { return LongestOf(lens_q) + (packed() ? 0 : pad_q); }
-int Case::seqlen_k() const { return LongestOf(lens_k) + (packed() ? 0 : pad_k); }
+int Case::most_slots_q() const { return LongestOf(lens_q) + pad_q; }
+int Case::most_slots_k() const { return LongestOf(lens_k) + pad_k; }
+int Case::seqlen_q() const { return packed() ? LongestOf(lens_q) : most_slots_q(); }
+int Case::seqlen_k() const { return packed() ? LongestOf(lens_k) : most_slots_k(); }
 
 Region RegionQ(const Case& c, int b) { return RegionOf(c, c.lens_q, c.seqlen_q(), c.pad_q, b); }
 Region RegionK(const Case& c, int b) { return RegionOf(c, c.lens_k, c.seqlen_k(), c.pad_k, b); }

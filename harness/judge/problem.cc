@@ -29,6 +29,10 @@ bool IsInput(Operand op) {
 }  // namespace
 
 Problem::Problem(const Case& c, Prefill prefill) : case_(c), prefill_(prefill) {
+  for (int b = 0; b < c.batch(); ++b) {  // asked for with every element
+    regions_[0].push_back(RegionQ(c, b));
+    regions_[1].push_back(RegionK(c, b));
+  }
   for (int o = 0; o < kOperands; ++o) {
     const auto op = static_cast<Operand>(o);
     const bool used = c.backward || (op != Operand::d_o && op != Operand::dq && op != Operand::dk &&
@@ -71,7 +75,7 @@ void Problem::BuildLengths() {
     const auto& lens = side == 0 ? c.lens_q : c.lens_k;
     const auto at = static_cast<size_t>(side);
     for (int b = 0; b < c.batch(); ++b) {
-      const Region region = side == 0 ? RegionQ(c, b) : RegionK(c, b);
+      const Region& region = regions_[at][static_cast<size_t>(b)];
       const int len = lens[static_cast<size_t>(b)];
       lengths_[at].push_back(told ? len : region.slots);
       lengths_[2 + at].push_back(told && !c.packed() ? region.leftpad : 0);
@@ -90,8 +94,8 @@ size_t Problem::MaskElement() const {
 
 size_t Problem::MaskOffset(const Index& at, int j) const {
   const int head = at.b * MaskHeads() + (MaskHeads() > 1 ? at.h : 0);
-  const size_t row = static_cast<size_t>(head * case_.seqlen_q() + SlotQ(case_, at.b, at.i));
-  const size_t slot_k = static_cast<size_t>(SlotK(case_, at.b, j));
+  const size_t row = static_cast<size_t>(head * case_.seqlen_q() + Slot(Operand::q, at.b, at.i));
+  const size_t slot_k = static_cast<size_t>(Slot(Operand::k, at.b, j));
   return kGuardBytes + (row * static_cast<size_t>(case_.seqlen_k()) + slot_k) * MaskElement();
 }
 
@@ -148,14 +152,10 @@ void Problem::Allocate(Buffer& buffer, size_t bytes) {
   }
 }
 
-Region Problem::RegionOf(Operand op, int b) const {
-  return HasQueryRows(op) ? RegionQ(case_, b) : RegionK(case_, b);
-}
-
 int Problem::Slots(Operand op, int b) const { return RegionOf(op, b).slots; }
 
 int Problem::BufferSlots(Operand op) const {
-  const Region last = RegionOf(op, case_.batch() - 1);
+  const Region& last = RegionOf(op, case_.batch() - 1);
   return last.begin + last.slots;
 }
 
@@ -169,12 +169,11 @@ int Problem::RealRows(Operand op, int b) const {
   return lens[static_cast<size_t>(b)];
 }
 
-int Problem::Slot(Operand op, int b, int i) const {
-  return HasQueryRows(op) ? SlotQ(case_, b, i) : SlotK(case_, b, i);
-}
+int Problem::Slot(Operand op, int b, int i) const { return RegionOf(op, b).leftpad + i; }
 
 bool Problem::IsReal(Operand op, int b, int slot) const {
-  return HasQueryRows(op) ? IsRealQ(case_, b, slot) : IsRealK(case_, b, slot);
+  const int token = slot - RegionOf(op, b).leftpad;
+  return token >= 0 && token < RealRows(op, b);
 }
 
 Index Problem::QueryAt(int b, int head_kv, int row, int d) const {
@@ -215,7 +214,7 @@ Tensor Problem::MaskView() {
 }
 
 size_t Problem::Offset(Operand op, int b, int h, int slot, int d) const {
-  const Region region = RegionOf(op, b);
+  const Region& region = RegionOf(op, b);
   const size_t rows = static_cast<size_t>(case_.packed() ? BufferSlots(op) : region.slots);
   const size_t entry = case_.packed() ? 0 : static_cast<size_t>(b);
   const size_t heads = static_cast<size_t>(Heads(op)), head = static_cast<size_t>(h);

@@ -108,7 +108,9 @@ class Problem {
   static std::string CheckGuard(const Buffer& buffer, const char* name);
   uint8_t* Data(Operand op);
   const uint8_t* Data(Operand op) const;
-  Region RegionOf(Operand op, int b) const;
+  const Region& RegionOf(Operand op, int b) const {
+    return regions_[HasQueryRows(op) ? 0 : 1][static_cast<size_t>(b)];
+  }
   int BufferSlots(Operand op) const;  // of one batch entry; packed: of all sequences
   size_t Offset(Operand op, int b, int h, int slot, int d) const;
   Tensor View(Operand op);
@@ -125,6 +127,7 @@ class Problem {
 
   Case case_;
   Prefill prefill_;
+  std::array<std::vector<Region>, 2> regions_;  // of queries and of keys, by sequence
   std::array<Buffer, kOperands> buffers_;
   Buffer workspace_, mask_;
   std::vector<float> alibi_slopes_, sink_;       // [heads], or empty

@@ -75,16 +75,8 @@ class StoredPads {
  private:
   template <class Visit>
   void ForEach(Visit visit) {
-    const Case& c = problem_.c();
     for (Operand op : {Operand::o, Operand::lse}) {
-      for (int b = 0; b < c.batch(); ++b) {
-        for (int h = 0; h < problem_.Heads(op); ++h) {
-          for (int slot = 0; slot < problem_.Slots(op, b); ++slot) {
-            if (problem_.IsReal(op, b, slot)) continue;
-            for (int d = 0; d < problem_.Columns(op); ++d) visit(op, b, h, slot, d);
-          }
-        }
-      }
+      ForEachPad(problem_, op, [&](int b, int h, int slot, int d) { visit(op, b, h, slot, d); });
     }
   }
 
@@ -266,6 +258,13 @@ std::optional<Failure> CompareRepeatable(const KernelRow& kernel, const Side& ex
   return std::nullopt;
 }
 
+Verdict JudgeRepeatable(const KernelRow& kernel, Problem& expected, const char* expected_label,
+                        Problem& got, const std::string& got_label, const Part& part) {
+  if (auto verdict = Run(kernel, expected)) return *verdict;
+  if (auto verdict = Run(kernel, got)) return *verdict;
+  return HoldsUnless(CompareRepeatable(kernel, {expected, expected_label}, {got, got_label}, part));
+}
+
 std::optional<Failure> CompareReal(const KernelRow& kernel, const Side& expected, const Side& got) {
   for (Operand op : Outputs(kernel, expected.problem.c())) {
     const ZeroSign zero_sign = kernel.traits.promises.zero_sign;
@@ -281,21 +280,14 @@ std::optional<Failure> ComparePads(const Side& expected, const Side& got, Operan
   PADPROOF_CHECK(c.pad_side == y.c().pad_side && x.Bytes(op).size() == y.Bytes(op).size());
   const Dtype dtype = x.DtypeOf(op);
   FirstFailure first;
-  for (int b = 0; b < c.batch(); ++b) {
-    for (int h = 0; h < x.Heads(op); ++h) {
-      for (int slot = 0; slot < x.Slots(op, b); ++slot) {
-        if (x.IsReal(op, b, slot)) continue;
-        for (int d = 0; d < x.Columns(op); ++d) {
-          const uint32_t p = x.Bits(op, b, h, slot, d), q = y.Bits(op, b, h, slot, d);
-          first.Add(SameBits(dtype, p, q), [&] {
-            Failure failure = Mismatch(op, dtype, expected, got, p, q, WherePad(op, b, h, slot, d));
-            failure.region = std::string("pad ") + NameOf(op);
-            return failure;
-          });
-        }
-      }
-    }
-  }
+  ForEachPad(x, op, [&](int b, int h, int slot, int d) {
+    const uint32_t p = x.Bits(op, b, h, slot, d), q = y.Bits(op, b, h, slot, d);
+    first.Add(SameBits(dtype, p, q), [&] {
+      Failure failure = Mismatch(op, dtype, expected, got, p, q, WherePad(op, b, h, slot, d));
+      failure.region = std::string("pad ") + NameOf(op);
+      return failure;
+    });
+  });
   return first.failure();
 }
 

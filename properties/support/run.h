@@ -92,6 +92,23 @@ std::optional<Failure> CompareReal(const KernelRow& kernel, const Side& expected
 /// The same over padded slots; the problems must be of the same shape.
 std::optional<Failure> ComparePads(const Side& expected, const Side& got, Operand op);
 
+/// The same by itself: runs both problems, and holds if `part` of what the row repeats is the same.
+Verdict JudgeRepeatable(const KernelRow& kernel, Problem& expected, const char* expected_label,
+                        Problem& got, const std::string& got_label, const Part& part);
+
+/// Calls visit(b, h, slot, d) for every element of `op` in a padded slot.
+template <class Visit>
+void ForEachPad(const Problem& problem, Operand op, Visit visit) {
+  for (int b = 0; b < problem.c().batch(); ++b) {
+    for (int h = 0; h < problem.Heads(op); ++h) {
+      for (int slot = 0; slot < problem.Slots(op, b); ++slot) {
+        if (problem.IsReal(op, b, slot)) continue;
+        for (int d = 0; d < problem.Columns(op); ++d) visit(b, h, slot, d);
+      }
+    }
+  }
+}
+
 /// Counts elements that break a law and keeps the first of them as the failure to report.
 class FirstFailure {
  public:

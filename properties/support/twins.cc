@@ -112,11 +112,15 @@ void CompareWithin(const KernelRow& kernel, const Twin& first, const Twin& secon
   }
 }
 
-void CompareWithin(const KernelRow& kernel, const Problem& first, const char* first_label,
-                   const Problem& second, const char* second_label, WithinBound& bound) {
+Verdict JudgeTwins(const KernelRow& kernel, Problem& first, const char* first_label,
+                   Problem& second, const char* second_label) {
+  if (auto verdict = Run(kernel, first)) return *verdict;
+  if (auto verdict = Run(kernel, second)) return *verdict;
+  WithinBound bound;
   for (int b = 0; b < first.c().batch(); ++b) {
     CompareWithin(kernel, {first, b, first_label}, {second, b, second_label}, bound);
   }
+  return bound.verdict(kernel.traits.numerics);
 }
 
 void CopyTokens(Problem& to, int b, const Problem& from, int from_b) {

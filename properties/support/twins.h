@@ -26,9 +26,9 @@ struct Twin {
 void CompareWithin(const KernelRow& kernel, const Twin& first, const Twin& second,
                    WithinBound& bound);
 
-/// The same over all sequences of two problems.
-void CompareWithin(const KernelRow& kernel, const Problem& first, const char* first_label,
-                   const Problem& second, const char* second_label, WithinBound& bound);
+/// Runs both problems and compares all their sequences so.
+Verdict JudgeTwins(const KernelRow& kernel, Problem& first, const char* first_label,
+                   Problem& second, const char* second_label);
 
 /// Gives sequence `b` of `to` the inputs at real tokens of sequence `from_b`.
 void CopyTokens(Problem& to, int b, const Problem& from, int from_b);
