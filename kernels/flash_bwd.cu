@@ -7,14 +7,16 @@
 //   dQ_i = scale sum_j dS_ij k_j
 //   dK_j = scale sum_i dS_ij q_i
 //   dV_j = sum_i P_ij dO_i
+//   dBias_ij = dS_ij
 //
 // Contract: pads of Q, K, V, O, dO and LSE may hold any bits and never enter arithmetic: what is
 // loaded is bounded by the real lengths. Pairs that the mask removes add exactly 0, whatever LSE
 // is, so a query that sees no key (LSE = -inf) has gradient 0 and gives none. dQ, dK and dV are
-// exactly 0 in every padded slot; every element of them is written, inputs are not. All arithmetic
-// is fp32, P and dS included; gradients are rounded once, when they are stored. There are no
-// atomics: dQ sums over keys in a block of queries, dK and dV over queries in a block of keys, in
-// one order always, so a call gives the same bits whenever it is repeated.
+// exactly 0 in every padded slot, and dBias of every pair that is hidden or padded; every element
+// of them is written, inputs are not. All arithmetic is fp32, P and dS included; gradients are
+// rounded once, when they are stored. There are no atomics: dQ sums over keys in a block of
+// queries, dK and dV over queries in a block of keys, in one order always, so a call gives the same
+// bits whenever it is repeated.
 
 #include "kernels/flash_entry.cuh"
 
@@ -41,7 +43,7 @@ __global__ void __launch_bounds__(Tile::kThreads)
 template <class T, class Tile>
 __global__ void __launch_bounds__(Tile::kThreads)
     FlashGradQ(Shape shape, View<const T> q, View<const T> k, View<const T> v, View<const T> d_o,
-               View<const float> lse, View<const float> delta, View<T> dq) {
+               View<const float> lse, View<const float> delta, View<T> dq, View<T> dbias) {
   const int row = static_cast<int>(threadIdx.x) / Tile::kLanes;
   const int lane = static_cast<int>(threadIdx.x) % Tile::kLanes;
   const int b = static_cast<int>(blockIdx.z), h = static_cast<int>(blockIdx.y);
@@ -65,6 +67,11 @@ __global__ void __launch_bounds__(Tile::kThreads)
   const float row_lse = real ? *lse.Tokens(b, h, seq.left_q).At(query, 0) : 0.f;
   const float row_delta = real ? *delta.Tokens(b, h, seq.left_q).At(query, 0) : 0.f;
   float acc[Tile::kDimsPerLane] = {};
+  const bool stores = query < shape.seqlen_q && (real || !shape.packed);
+  const int out = shape.packed ? query : WrappedRow(query, seq.left_q, shape.seqlen_q);
+  const Rows<T> dbias_rows = dbias.Tokens(b, h, seq.left_q);
+  const bool has_dbias = dbias.data != nullptr && stores;
+  if (has_dbias) ClearRow<Tile>(dbias_rows, out, shape.seqlen_k, lane);
 
   const int last = query0 + Tile::kRows < seq.len_q ? query0 + Tile::kRows - 1 : seq.len_q - 1;
   const Span keys = real ? KeysOf(shape, seq, query, query) : Span{0, 0};
@@ -83,9 +90,12 @@ __global__ void __launch_bounds__(Tile::kThreads)
       const bool visible = added(j) > -INFINITY;
       const float dot = Dot(q_tile + row * ld, k_tile + j * ld, dim);
       const Score score = ScoreOf(shape, seq, h, query, key0 + j, dot);
-      const float p = expf(score.s + (visible ? added(j) : 0.f) - row_lse);
+      const float bias = visible ? added(j) + BiasOf<T>(shape, seq, b, h, query, key0 + j) : 0.f;
+      const float p = expf(score.s + bias - row_lse);
       const float dp = Dot(do_tile + row * ld_v, v_tile + j * ld_v, dim_v);
-      ds_row[j] = visible ? p * (dp - row_delta) * score.slope : 0.f;
+      const float ds = visible ? p * (dp - row_delta) : 0.f;
+      ds_row[j] = visible ? ds * score.slope : 0.f;
+      if (has_dbias && visible) Store(dbias_rows.At(query, seq.left_k + key0 + j), ds);
     }
     __syncwarp(Tile::kWarpMask);  // the lanes of a row read each other's dS
     for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
@@ -93,8 +103,7 @@ __global__ void __launch_bounds__(Tile::kThreads)
     }
   }
 
-  if (query >= shape.seqlen_q || (shape.packed && !real)) return;
-  const int out = shape.packed ? query : WrappedRow(query, seq.left_q, shape.seqlen_q);
+  if (!stores) return;
   const Rows<T> dq_rows = dq.Tokens(b, h, seq.left_q);
   for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim; ++c, d += Tile::kLanes) {
     Store(dq_rows.At(out, d), real ? acc[c] * shape.scale : 0.f);
@@ -154,7 +163,8 @@ __global__ void __launch_bounds__(Tile::kThreads)
         const float dot = Dot(q_tile + i * ld, k_tile + row * ld, dim);
         const Score score = ScoreOf(shape, seq, h, query, key, dot);
         const float dp = Dot(do_tile + i * ld_v, v_tile + row * ld_v, dim_v);
-        const float p = visible ? expf(score.s + added(i) - *lse_rows.At(query, 0)) : 0.f;
+        const float bias = visible ? added(i) + BiasOf<T>(shape, seq, b, h, query, key) : 0.f;
+        const float p = visible ? expf(score.s + bias - *lse_rows.At(query, 0)) : 0.f;
         p_row[i] = p;
         ds_row[i] = visible ? p * (dp - *delta_rows.At(query, 0)) * score.slope : 0.f;
       }
@@ -205,7 +215,8 @@ Status LaunchBackward(const AttentionArgs& args) {
                                     o, d_o, delta);
   if (status.code != StatusCode::ok) return status;
   status = LaunchTiles<TileQ>(FlashGradQ<T, TileQ>, args, args.seqlen_q, args.heads, tiles + pairs,
-                              shape, q, k, v, d_o, lse, delta_in, ViewOf<T>(args.dq));
+                              shape, q, k, v, d_o, lse, delta_in, ViewOf<T>(args.dq),
+                              ViewOf<T>(args.dbias));
   if (status.code != StatusCode::ok) return status;
   return LaunchTiles<TileK>(FlashGradKV<T, TileK>, args, args.seqlen_k, args.heads_kv,
                             tiles + 2 * pairs, shape, q, k, v, d_o, lse, delta_in,

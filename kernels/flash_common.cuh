@@ -84,6 +84,8 @@ struct Shape {
   MaskForm mask_form;
   const void* attn_mask;
   int64_t mask_b, mask_h, mask_q, mask_k;  // its strides
+  const void* attn_bias;
+  int64_t bias_b, bias_h, bias_q, bias_k;
 };
 
 inline Shape ShapeOf(const AttentionArgs& args) {
@@ -116,7 +118,12 @@ inline Shape ShapeOf(const AttentionArgs& args) {
           .mask_b = stride[0],
           .mask_h = stride[1],
           .mask_q = stride[2],
-          .mask_k = stride[3]};
+          .mask_k = stride[3],
+          .attn_bias = args.attn_bias.data,
+          .bias_b = args.attn_bias.stride[0],
+          .bias_h = args.attn_bias.stride[1],
+          .bias_q = args.attn_bias.stride[2],
+          .bias_k = args.attn_bias.stride[3]};
 }
 
 // ---- one sequence -------------------------------------------------------------------------------
@@ -169,6 +176,16 @@ __device__ __forceinline__ float Added(const Shape& shape, int b, int h, int i, 
   return static_cast<const uint8_t*>(shape.attn_mask)[at] != 0 ? 0.f : -INFINITY;
 }
 
+/// The dense bias of a pair of real tokens; 0 without one.
+template <class T>
+__device__ __forceinline__ float BiasOf(const Shape& shape, const Sequence& seq, int b, int h,
+                                        int i, int j) {
+  if (shape.attn_bias == nullptr) return 0.f;
+  const int64_t at = b * shape.bias_b + h * shape.bias_h + (seq.left_q + i) * shape.bias_q +
+                     (seq.left_k + j) * shape.bias_k;
+  return ToFloat(static_cast<const T*>(shape.attn_bias)[at]);
+}
+
 /// The score of a pair from q.k, and its derivative by scale q.k.
 struct Score {
   float s, slope;
@@ -193,6 +210,12 @@ __device__ __forceinline__ Score ScoreOf(const Shape& shape, const Sequence& seq
 /// relative to the first real token (negative on the left).
 __device__ __forceinline__ int WrappedRow(int row, int leftpad, int seqlen) {
   return leftpad + row < seqlen ? row : row - seqlen;
+}
+
+/// A row of a matrix [sq, sk] becomes zero, pads included.
+template <class Tile, class T>
+__device__ __forceinline__ void ClearRow(const Rows<T>& rows, int row, int seqlen_k, int lane) {
+  for (int slot = lane; slot < seqlen_k; slot += Tile::kLanes) Store(rows.At(row, slot), 0.f);
 }
 
 // ---- within a block -----------------------------------------------------------------------------

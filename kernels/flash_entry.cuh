@@ -87,6 +87,17 @@ inline const char* Refusal(const AttentionArgs& a, bool backward) {
   const bool packed = a.cu_seqlens_q != nullptr;
   if (packed != (a.cu_seqlens_k != nullptr)) return "cu_seqlens_q and cu_seqlens_k go together";
   if (packed && has_mask) return "a mask tensor is for padded layouts";
+  const bool has_bias = a.attn_bias.data != nullptr;
+  if (has_bias && (packed || has_mask)) {
+    return "attn_bias is for padded layouts, and a mask tensor holds its own";
+  }
+  if (has_bias && !HasShape(a.attn_bias, a.batch, a.heads, a.seqlen_q, a.seqlen_k)) {
+    return "attn_bias has another shape";
+  }
+  if (a.dbias.data != nullptr &&
+      (!has_bias || !HasShape(a.dbias, a.batch, a.heads, a.seqlen_q, a.seqlen_k))) {
+    return "dbias has another shape than attn_bias";
+  }
   const int64_t batch = packed ? 1 : a.batch;
   const int64_t slots_q = packed ? a.q.size[2] : a.seqlen_q;
   const int64_t slots_k = packed ? a.k.size[2] : a.seqlen_k;
@@ -153,6 +164,7 @@ constexpr KernelTraits Packed(KernelTraits traits) {
   traits.layouts = SetOf(Layout::thd);
   traits.pad_sides = Set<PadSide>::All();
   traits.mask_forms = SetOf(MaskForm::lengths);
+  traits.biases = SetOf(Bias::none, Bias::alibi);
   traits.promises.pad_outputs = PadOutputs::untouched;
   return traits;
 }
@@ -161,6 +173,7 @@ constexpr KernelTraits TraitsOf(int tile_q, int tile_k, bool returns_lse) {
   KernelTraits traits;
   traits.dtypes = Set<Dtype>::All();
   traits.layouts = SetOf(Layout::bhsd, Layout::bshd);
+  traits.strides = Set<Strides>::All();
   traits.masks = Set<Mask>::All();
   traits.mask_forms = Set<MaskForm>::All();
   traits.biases = Set<Bias>::All();

@@ -66,7 +66,8 @@ __global__ void __launch_bounds__(Tile::kThreads)
       const float added = keys.Has(key) ? Added<T>(shape, b, h, query, key) : -INFINITY;
       const bool visible = added > -INFINITY;
       const float dot = Dot(q_tile + row * ld, k_tile + j * ld, dim);
-      const float s = ScoreOf(shape, seq, h, query, key, dot).s + added;
+      const float bias = visible ? added + BiasOf<T>(shape, seq, b, h, query, key) : 0.f;
+      const float s = ScoreOf(shape, seq, h, query, key, dot).s + bias;
       score[n] = visible ? s : -INFINITY;
       if (visible) sees_any = 1.f;
       tile_max = fmaxf(tile_max, score[n]);

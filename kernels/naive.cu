@@ -7,15 +7,16 @@
 //   P_ij = exp(S_ij - LSE_i)           dQ_i = scale sum_j dS_ij k_j
 //   delta_i = sum_d dO_id O_id         dK_j = scale sum_i dS_ij q_i
 //   dS_ij = P_ij (dO_i.v_j - delta_i)  dV_j = sum_i P_ij dO_i
+//   dBias_ij = dS_ij
 //
 // Contract: pads of all inputs may hold any bits and never enter arithmetic: only pairs of real
 // tokens are scored, and a pair that the mask hides is left out of every sum, not multiplied by 0.
 // So a NaN in a real token reaches the rows that see it and no other. A query that sees no key gets
-// O = 0 and LSE = -inf (with a sink: the sink), gradient 0, and gives none. O, dQ, dK and dV are 0,
-// and LSE -inf, in padded slots; every element of them is written, inputs are not. Of the matrices
-// in the workspace the entries of pads are neither written nor read. All arithmetic is fp32, P and
-// dS included; results are rounded once, when they are stored. There are no atomics: a call gives
-// the same bits whenever it is repeated.
+// O = 0 and LSE = -inf (with a sink: the sink), gradient 0, and gives none. O, dQ, dK, dV and dBias
+// are 0, and LSE -inf, in padded slots; every element of them is written, inputs are not. Of the
+// matrices in the workspace the entries of pads are neither written nor read. All arithmetic is
+// fp32, P and dS included; results are rounded once, when they are stored. There are no atomics: a
+// call gives the same bits whenever it is repeated.
 
 #include "kernels/flash_entry.cuh"
 
@@ -67,7 +68,8 @@ __global__ void __launch_bounds__(Warp::kThreads)
     float s = -INFINITY;
     if (added > -INFINITY) {
       const float dot = DotRows(q_rows, query, k_rows, key, shape.dim);
-      s = ScoreOf(shape, seq, h, query, key, dot).s + added;
+      const float bias = added + BiasOf<T>(shape, seq, b, h, query, key);
+      s = ScoreOf(shape, seq, h, query, key, dot).s + bias;
     }
     row[key] = s;
   }
@@ -132,10 +134,16 @@ __global__ void __launch_bounds__(Warp::kThreads)
 template <class T>
 __global__ void __launch_bounds__(Warp::kThreads)
     NaiveGradScores(Shape shape, View<const T> q, View<const T> k, View<const T> v, View<const T> o,
-                    View<const T> d_o, View<const float> lse, Pairs p, Pairs ds) {
+                    View<const T> d_o, View<const float> lse, Pairs p, Pairs ds, View<T> dbias) {
   const int query = static_cast<int>(blockIdx.x), lane = static_cast<int>(threadIdx.x);
   const int b = static_cast<int>(blockIdx.z), h = static_cast<int>(blockIdx.y);
   const Sequence seq = SequenceOf(shape, b);
+  const Rows<T> dbias_rows = dbias.Tokens(b, h, seq.left_q);
+  const bool has_dbias = dbias.data != nullptr;
+  if (has_dbias) {
+    ClearRow<Warp>(dbias_rows, WrappedRow(query, seq.left_q, shape.seqlen_q), shape.seqlen_k, lane);
+    __syncwarp();  // another lane may store a number where this one cleared
+  }
   if (query >= seq.len_q) return;
   const Rows<const T> q_rows = q.Tokens(b, h, seq.left_q);
   const Rows<const T> k_rows = k.Tokens(b, h / shape.group, seq.left_k);
@@ -152,8 +160,11 @@ __global__ void __launch_bounds__(Warp::kThreads)
     const float dot = DotRows(q_rows, query, k_rows, key, shape.dim);
     const Score score = ScoreOf(shape, seq, h, query, key, dot);
     const float dp = DotRows(do_rows, query, v_rows, key, shape.dim_v);
-    p_row[key] = expf(score.s + added - row_lse);
-    ds_row[key] = p_row[key] * (dp - delta) * score.slope;
+    const float bias = added + BiasOf<T>(shape, seq, b, h, query, key);
+    p_row[key] = expf(score.s + bias - row_lse);
+    const float d_score = p_row[key] * (dp - delta);
+    ds_row[key] = d_score * score.slope;
+    if (has_dbias) Store(dbias_rows.At(query, seq.left_k + key), d_score);
   }
 }
 
@@ -247,7 +258,7 @@ Status LaunchBackward(const AttentionArgs& args) {
   const auto d_o = ViewOf<const T>(args.d_o);
   Status status = LaunchTiles<Warp>(NaiveGradScores<T>, args, args.seqlen_q, args.heads, 0, shape,
                                     q, k, ViewOf<const T>(args.v), ViewOf<const T>(args.o), d_o,
-                                    ViewOf<const float>(args.lse), p, ds);
+                                    ViewOf<const float>(args.lse), p, ds, ViewOf<T>(args.dbias));
   if (status.code != StatusCode::ok) return status;
   status = LaunchTiles<Warp>(NaiveGradQ<T>, args, args.seqlen_q, args.heads, 0, shape, ds, k,
                              ViewOf<T>(args.dq));

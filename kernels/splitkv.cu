@@ -78,7 +78,8 @@ __global__ void __launch_bounds__(Tile::kThreads)
     if (seen[lane]) {
       float dot = 0.f;
       for (int d = 0; d < shape.dim; ++d) dot += q_row[d] * ToFloat(*k_rows.At(key, d));
-      score = ScoreOf(shape, seq, h, query, key, dot).s + added;
+      score = ScoreOf(shape, seq, h, query, key, dot).s + added +
+              BiasOf<T>(shape, seq, b, h, query, key);
     }
     const float new_max = fmaxf(row_max, RowMax<Tile>(score));
     const float shift = new_max == -INFINITY ? 0.f : new_max;  // nothing seen: no -inf - -inf

@@ -90,6 +90,7 @@ constexpr KernelTraits TraitsOf(Set<Dtype> dtypes, const NumericsProfile& numeri
   return {
       .dtypes = dtypes,
       .layouts = SetOf(Layout::bhsd, Layout::bshd),
+      .strides = SetOf(Strides::contiguous, Strides::row_padded, Strides::offset),
       .masks = Set<Mask>::All(),
       .pad_sides = SetOf(PadSide::right, PadSide::left),
       .seqlen_k_min = 1,  // an empty K and V: see torch_sdpa_math.cc

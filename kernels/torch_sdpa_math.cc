@@ -26,6 +26,7 @@ constexpr KernelTraits MakeTraits() {
   return {
       .dtypes = Set<Dtype>::All(),
       .layouts = SetOf(Layout::bhsd, Layout::bshd),
+      .strides = Set<Strides>::All(),
       .masks = Set<Mask>::All(),
       .pad_sides = SetOf(PadSide::right, PadSide::left),
       .features = SetOf(Feature::gqa, Feature::dim_v),

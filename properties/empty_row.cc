@@ -58,7 +58,7 @@ std::optional<Failure> CheckOperand(const KernelRow& kernel, const Problem& prob
     for (int row = 0; row < problem.RealRows(op, b); ++row) {
       for (int h = 0; h < problem.Heads(op); ++h) {
         if (!IsEmpty(c, op, b, h, row)) continue;
-        for (int d = 0; d < problem.Columns(op); ++d) {
+        for (int d = 0; d < problem.RealColumns(op, b); ++d) {
           const Index at{b, h, row, d};
           const double got = problem.Real(op, at);
           const bool good = std::isnan(expected) ? std::isnan(got) : got == expected;

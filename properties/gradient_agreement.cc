@@ -1,5 +1,5 @@
-// Law: every element of dQ, dK and dV at real tokens lies within its bound of the fp64 gradient of
-// sum(dO * O) over the visible pairs (reference/derivations.md, "Backward").
+// Law: every element of dQ, dK, dV and dBias at real tokens lies within its bound of the fp64
+// gradient of sum(dO * O) over the visible pairs (reference/derivations.md, "Backward").
 //
 // Where the backward reads a stored O and LSE (the row returns LSE, or has no forward), centre and
 // bound take those as given: an error of the forward is the business of the forward's laws, and
@@ -41,16 +41,15 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
         bound.Skip(gradients.out_of_domain);
         continue;
       }
-      for (const auto& [op, judged] :
-           {std::pair{Operand::dq, &gradients.dq}, std::pair{Operand::dk, &gradients.dk},
-            std::pair{Operand::dv, &gradients.dv}}) {
-        for (size_t row = 0; row < judged->size(); ++row) {
+      for (Operand op : GradientsOf(traits, c)) {
+        const auto& judged = gradients.Of(op);
+        for (size_t row = 0; row < judged.size(); ++row) {
           const int i = static_cast<int>(row);
           Index at = HasQueryRows(op) ? problem.QueryAt(b, head, i) : Index{b, head, i, 0};
           if (!IsPromised(traits, c, op, at)) continue;
-          for (; at.d < problem.Columns(op); ++at.d) {
+          for (; at.d < problem.RealColumns(op, b); ++at.d) {
             bound.Add(op, at, problem.BitsAt(op, at), c.dtype,
-                      (*judged)[row][static_cast<size_t>(at.d)]);
+                      judged[row][static_cast<size_t>(at.d)]);
           }
         }
       }

@@ -37,7 +37,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   Problem problem(c);
   const Problem before = problem;
   if (auto verdict = Run(kernel, problem)) return *verdict;
-  for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o}) {
+  for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o, Operand::bias}) {
     if (auto failure = FirstChange(before, problem, op)) return Verdict::Fails(*failure);
   }
   const bool same_mask = before.MaskBytes() == problem.MaskBytes();

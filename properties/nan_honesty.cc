@@ -101,7 +101,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   for (Operand result : Outputs(kernel, c)) {
     for (Index at{nan->b, 0, 0, 0}; at.h < problem.Heads(result); ++at.h) {
       for (at.i = 0; at.i < problem.RealRows(result, at.b); ++at.i) {
-        for (at.d = 0; at.d < problem.Columns(result); ++at.d) {
+        for (at.d = 0; at.d < problem.RealColumns(result, at.b); ++at.d) {
           if (!shows.In(result, at)) continue;
           const double got = problem.Real(result, at);
           failures.Add(std::isnan(got), [&] {

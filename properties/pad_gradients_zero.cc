@@ -52,7 +52,7 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   }
   Problem problem(c);
   if (auto verdict = Run(kernel, problem)) return *verdict;
-  for (Operand op : {Operand::dq, Operand::dk, Operand::dv}) {
+  for (Operand op : GradientsOf(kernel.traits, c)) {
     FirstFailure failures;
     CheckPads(problem, op, failures);
     if (auto failure = failures.failure()) return Verdict::Fails(*failure);

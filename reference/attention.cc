@@ -52,12 +52,26 @@ void ReadScores(const Problem& problem, int b, int head_kv, Head& head) {
     if (c.sink) head.sink.push_back(static_cast<double>(SinkOf(c, at.h)));
     for (int j = 0; j < head.len_k; ++j) {
       if (c.holes > 0) head.hidden.push_back(problem.Keeps(at, j) ? 0 : 1);
-      if (c.bias != Bias::none) head.bias.push_back(BiasOf(c, b, at.h, at.i, j));
+      if (c.bias != Bias::none) head.bias.push_back(problem.BiasAt(at, j));
     }
   }
 }
 
 }  // namespace
+
+const Gradients::Matrix& Gradients::Of(Operand op) const {
+  switch (op) {
+    case Operand::dq:
+      return dq;
+    case Operand::dk:
+      return dk;
+    case Operand::dv:
+      return dv;
+    default:
+      PADPROOF_CHECK(op == Operand::dbias);
+      return dbias;
+  }
+}
 
 Head ReadHead(const Problem& problem, int b, int head_kv) {
   const Case& c = problem.c();

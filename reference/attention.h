@@ -91,12 +91,15 @@ ForwardRow Forward(const Problem& problem, const NumericsProfile& profile, int b
 /// kernel's own, which its backward reads); otherwise the reference's, with their bounds. What is
 /// "largest" of a radius is an estimate here.
 struct Gradients {
-  std::string out_of_domain;               // of any row: nothing of the head is judged elementwise
-  std::vector<std::vector<Judged>> dq;     // [len_q][dim]
-  std::vector<std::vector<Judged>> dk;     // [len_k][dim]
-  std::vector<std::vector<Judged>> dv;     // [len_k][dim_v]
-  std::vector<std::vector<Judged>> dbias;  // [len_q][len_k]; empty without a bias
-  std::vector<Judged> dsink;               // [len_q]; empty without a sink
+  using Matrix = std::vector<std::vector<Judged>>;
+  std::string out_of_domain;  // of any row: nothing of the head is judged elementwise
+  Matrix dq;                  // [len_q][dim]
+  Matrix dk;                  // [len_k][dim]
+  Matrix dv;                  // [len_k][dim_v]
+  Matrix dbias;               // [len_q][len_k]; empty without a bias
+  std::vector<Judged> dsink;  // [len_q]; empty without a sink
+
+  const Matrix& Of(Operand op) const;  // dq, dk, dv, dbias
 };
 Gradients Backward(const Head& head, const NumericsProfile& profile, bool conditional);
 Gradients Backward(const Problem& problem, const NumericsProfile& profile, int b, int head_kv,

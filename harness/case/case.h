@@ -23,6 +23,8 @@ struct Window {
   bool operator==(const Window&) const = default;
 };
 
+inline constexpr int kAllOperands = -1;
+
 struct Case {
   std::vector<int> lens_q;  // real queries of each sequence, from 0; its size is the batch
   std::vector<int> lens_k;  // real keys of each sequence, from 0
@@ -41,7 +43,9 @@ struct Case {
   int softcap = 0;    // 0: none
   bool sink = false;  // a sink a head
   Layout layout = Layout::bhsd;
-  Dtype dtype = Dtype::f32;  // storage of Q, K, V, O and their gradients
+  Strides strides = Strides::contiguous;
+  int strided = kAllOperands;  // the Operand that has them; in text strides=STRIDES:OPERAND
+  Dtype dtype = Dtype::f32;    // storage of Q, K, V, O and their gradients
   Values values = Values::normal;
   Fill fill = Fill::zero;
   bool backward = false;  // also run and judge the gradients

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "harness/case/generate.h"
+#include "harness/case/values.h"
 
 namespace padproof {
 namespace {
@@ -55,6 +56,13 @@ Set<PadSide> PadSidesOf(const Domain& domain, const Case& c) {
   return c.packed() || around.bits == 0 ? domain.pad_sides : around;
 }
 
+void FitStrides(const Domain& domain, Case& c) {
+  c.strides = Nearest(domain.strides, c.strides);
+  const bool named = c.strided >= 0 && c.strided < kOperands;
+  const bool absent = !named || !HasTensor(c, static_cast<Operand>(c.strided));
+  if (c.strides == Strides::contiguous || absent) c.strided = kAllOperands;
+}
+
 void FitFeatures(const Domain& domain, Case& c) {
   if (!domain.features.Has(Feature::gqa)) c.group = 1;
   c.group = std::clamp(c.group, 1, c.heads);
@@ -71,6 +79,7 @@ void FitFeatures(const Domain& domain, Case& c) {
   const bool tensor = c.mask_form != MaskForm::lengths;
   c.holes = tensor ? std::clamp(c.holes, 0, kMaxHoles) : 0;
   if (c.mask_form == MaskForm::boolean) c.bias = Bias::none;  // it has no room for numbers
+  if (c.packed() && c.bias == Bias::dense) c.bias = Bias::none;
   if (!IsWindow(c.mask)) c.window = {};
   c.window.left = std::clamp(c.window.left, -1, kMaxLen);
   c.window.right = std::clamp(c.window.right, -1, kMaxLen);
@@ -87,7 +96,8 @@ std::string MissingFeature(Set<Feature> features, const Case& c) {
 }
 
 bool IsWithin(const Domain& domain, const Case& c) {
-  return domain.dtypes.Has(c.dtype) && domain.layouts.Has(c.layout) && domain.masks.Has(c.mask) &&
+  return domain.dtypes.Has(c.dtype) && domain.layouts.Has(c.layout) &&
+         domain.strides.Has(c.strides) && domain.masks.Has(c.mask) &&
          domain.pad_sides.Has(c.pad_side) && domain.mask_forms.Has(c.mask_form) &&
          domain.biases.Has(c.bias) && MissingFeature(domain.features, c).empty() &&
          c.dim <= domain.dim_max && c.value_dim() <= domain.dim_max &&
@@ -115,6 +125,7 @@ Case Fit(const Domain& domain, Case c) {
   c.pad_side = Nearest(PadSidesOf(domain, c), c.pad_side);
   FitFeatures(domain, c);
   c.backward = domain.backward_only || (domain.backward && c.backward);
+  FitStrides(domain, c);
   if (!domain.scheduled) c.schedule = {};
   if (!c.schedule.Draws()) c.schedule.seed = 0;
   while (Work(c) > kMaxWork) Cut(domain, c);

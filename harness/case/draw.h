@@ -27,6 +27,7 @@ int Dim(const Domain& domain, Random& random);
 int DimV(const Domain& domain, int dim, Random& random);
 /// Reaches of a window: 0, a few, about a tile, or no bound; rarely no bound at all.
 Window OneWindow(int tile, Random& random);
+void SomeStrides(const Domain& domain, Random& random, Case& c);
 Fill OneFill(Random& random);
 Schedule OneSchedule(Random& random);
 /// A rate of preemption, not 0.

@@ -15,6 +15,17 @@ enum class Dtype : int32_t { f32 = 0, f16 = 1, bf16 = 2 };
 /// packed: the sequences one after another in one buffer of tokens, each from its cu_seqlens.
 enum class Layout : int32_t { bhsd = 0, bshd = 1, thd = 2 };
 
+/// How the elements of a tensor lie within its layout.
+///   contiguous  one after another
+///   row_padded  a gap that belongs to nobody behind every row, as in a slice of a fused QKV
+///   tensor;
+///               rows begin at multiples of 8 elements
+///   offset      contiguous from one element beyond an aligned address
+///   transposed  the elements of a row are as far apart as there are rows: [b, h, d, s]; of LSE,
+///   the
+///               heads lie inside: [b, s, h]
+enum class Strides : int32_t { contiguous = 0, row_padded = 1, offset = 2, transposed = 3 };
+
 /// Who sees whom among the real tokens of one sequence. Query i sees key j when
 ///   causal_tl:  j <= i                     (top-left alignment)
 ///   causal_br:  j <= i + len_k - len_q     (bottom-right alignment)
@@ -36,14 +47,16 @@ enum class MaskForm : int32_t { lengths = 0, boolean = 1, additive = 2 };
 
 /// What is added to the scores, after scale and softcap.
 ///   alibi  -slope_h |i + len_k - len_q - j|, or -slope_h |i - j| under a top-left mask
-enum class Bias : int32_t { none = 0, alibi = 1 };
+///   dense  a tensor [b, h, sq, sk] in the storage type, which has pads of its own
+enum class Bias : int32_t { none = 0, alibi = 1, dense = 2 };
 
 /// What a kernel can do beyond plain attention.
 ///   gqa      several query heads share one head of K and V (GQA, MQA)
 ///   dim_v    V and O have a head dimension of their own
 ///   softcap  s = softcap tanh(s / softcap)
 ///   sink     one more term exp(sink_h) in the row sum, without a value
-enum class Feature : int32_t { gqa = 0, dim_v = 1, softcap = 2, sink = 3 };
+///   dbias    its backward writes the gradient of a dense bias
+enum class Feature : int32_t { gqa = 0, dim_v = 1, softcap = 2, sink = 3, dbias = 4 };
 
 /// Where padded slots lie: after or before the real tokens of each sequence. In a packed buffer
 /// after its last or before its first sequence, or, told by seqused, in gaps after each of them.
@@ -125,6 +138,11 @@ struct EnumText<Layout> {
   static constexpr std::array<std::string_view, 3> names{"bhsd", "bshd", "thd"};
 };
 template <>
+struct EnumText<Strides> {
+  static constexpr std::array<std::string_view, 4> names{"contiguous", "row_padded", "offset",
+                                                         "transposed"};
+};
+template <>
 struct EnumText<Mask> {
   static constexpr std::array<std::string_view, 5> names{"none", "causal:tl", "causal:br",
                                                          "window:tl", "window:br"};
@@ -135,11 +153,12 @@ struct EnumText<MaskForm> {
 };
 template <>
 struct EnumText<Bias> {
-  static constexpr std::array<std::string_view, 2> names{"none", "alibi"};
+  static constexpr std::array<std::string_view, 3> names{"none", "alibi", "dense"};
 };
 template <>
 struct EnumText<Feature> {
-  static constexpr std::array<std::string_view, 4> names{"gqa", "dim_v", "softcap", "sink"};
+  static constexpr std::array<std::string_view, 5> names{"gqa", "dim_v", "softcap", "sink",
+                                                         "dbias"};
 };
 template <>
 struct EnumText<PadSide> {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "harness/case/draw.h"
+#include "harness/case/values.h"
 
 namespace padproof {
 namespace draw {
@@ -68,6 +69,13 @@ Window OneWindow(int tile, Random& random) {
   window.left = reach();
   window.right = random.Chance(30) ? 0 : reach();  // causal windows are what models have
   return window;
+}
+
+void SomeStrides(const Domain& domain, Random& random, Case& c) {
+  c.strides = OneOf(domain.strides, random);
+  // One tensor unlike the others shows code that takes the strides of another one.
+  const bool all = random.Chance(40);
+  c.strided = all ? kAllOperands : random.Between(0, kOperands - 1);
 }
 
 Fill OneFill(Random& random) {
@@ -211,6 +219,7 @@ Case Generate(const Domain& domain, Random& random, int size) {
   if (IsWindow(c.mask)) c.window = draw::OneWindow(domain.tile_k, random);
   if (swarm.features) DrawFeatures(domain, random, c);
   if (swarm.layouts) c.layout = draw::OneOf(domain.layouts, random);
+  if (swarm.layouts && random.Chance(50)) draw::SomeStrides(domain, random, c);
   if (swarm.dtypes) c.dtype = draw::OneOf(domain.dtypes, random);
   if (swarm.values && random.Chance(75)) c.values = draw::OneOf(Set<Values>::All(), random);
   if (swarm.fills) c.fill = draw::OneFill(random);

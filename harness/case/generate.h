@@ -14,6 +14,7 @@ struct Domain {
   Set<Dtype> dtypes = Set<Dtype>::All();
   Set<Layout> layouts = Set<Layout>::All();
   Set<Mask> masks = Set<Mask>::All();
+  Set<Strides> strides = Set<Strides>::All();
   Set<PadSide> pad_sides = Set<PadSide>::All();
   Set<MaskForm> mask_forms = Set<MaskForm>::All();
   Set<Bias> biases = Set<Bias>::All();

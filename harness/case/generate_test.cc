@@ -109,6 +109,11 @@ TEST(Generate, EveryValueOfEveryFieldIsDrawn) {
   EachValue(&Case::mask, 10);
   EachValue(&Case::mask_form, 4);
   EachValue(&Case::bias, 4);
+  EachValue(&Case::strides, 5);
+  for (int op = 0; op < kOperands; ++op) {
+    const double percent = op < static_cast<int>(Operand::bias) ? 0.5 : 0.02;
+    EXPECT_GE(Percent([=](const Case& c) { return c.strided == op; }), percent) << op;
+  }
   EachValue(&Case::pad_side, 5);
   EXPECT_GE(Percent([](const Case& c) { return c.pad_side == PadSide::left; }), 20);
   EachValue(&Case::fill, 5);

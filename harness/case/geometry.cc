@@ -5,6 +5,7 @@
 #include "harness/base/random.h"
 #include "harness/case/case.h"
 #include "harness/case/recipe.h"
+#include "harness/case/values.h"
 
 namespace padproof {
 namespace {
@@ -94,8 +95,15 @@ std::string ValidateTogether(const Case& c) {
   if (c.holes > 0 && c.mask_form == MaskForm::lengths) {
     return "holes with mask_form=lengths: expected a mask tensor, boolean or additive";
   }
+  if (c.bias == Bias::dense && c.packed()) {
+    return "bias=dense with layout=thd: expected another layout, or no dense bias";
+  }
   if (c.bias != Bias::none && c.mask_form == MaskForm::boolean) {
     return "a bias with mask_form=boolean: expected lengths, or additive, which holds it";
+  }
+  if (c.strided != kAllOperands && c.strides == Strides::contiguous) {
+    return std::string("strides=contiguous:") + NameOf(static_cast<Operand>(c.strided)) +
+           ": expected no tensor there";
   }
   if (!c.schedule.Draws() && c.schedule.seed != 0) {
     return "schedule " + std::string(NameOf(c.schedule.order)) +
@@ -132,6 +140,8 @@ std::string Validate(const Case& c) {
       Unnamed("bias", c.bias),
       OutOfRange("softcap", c.softcap, 0, kMaxSoftcap),
       Unnamed("layout", c.layout),
+      Unnamed("strides", c.strides),
+      OutOfRange("the tensor with strides", c.strided, kAllOperands, kOperands - 1),
       Unnamed("dtype", c.dtype),
       Unnamed("values", c.values),
       Unnamed("fill", c.fill),

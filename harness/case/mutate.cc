@@ -15,9 +15,9 @@ int DifferingFields(const Case& a, const Case& b) {
          (a.group != b.group) + (a.dim != b.dim) + (a.dim_v != b.dim_v) +
          (a.mask != b.mask || a.window != b.window) + (a.mask_form != b.mask_form) +
          (a.holes != b.holes) + (a.bias != b.bias) + (a.softcap != b.softcap) + (a.sink != b.sink) +
-         (a.layout != b.layout) + (a.dtype != b.dtype) + (a.values != b.values) +
-         (a.fill != b.fill) + (a.backward != b.backward) + (a.schedule != b.schedule) +
-         (a.seed != b.seed);
+         (a.layout != b.layout) + (a.strides != b.strides || a.strided != b.strided) +
+         (a.dtype != b.dtype) + (a.values != b.values) + (a.fill != b.fill) +
+         (a.backward != b.backward) + (a.schedule != b.schedule) + (a.seed != b.seed);
 }
 
 /// One length becomes another one: a step, a tile's edge, a double, a half, a neighbour's, any.
@@ -97,7 +97,7 @@ void EditFeature(Case& c, const Domain& domain, Random& random) {
 }
 
 void Edit(Case& c, const Domain& domain, Random& random) {
-  switch (random.Below(21)) {
+  switch (random.Below(22)) {
     case 0:
     case 1:
       return EditLength(c.lens_q, domain.tile_q, random);
@@ -148,6 +148,8 @@ void Edit(Case& c, const Domain& domain, Random& random) {
     case 18:
     case 19:
       return EditFeature(c, domain, random);
+    case 20:
+      return draw::SomeStrides(domain, random, c);
     default:
       c.seed = draw::Seed(random);
   }
@@ -199,6 +201,10 @@ Case Cross(const Case& a, const Case& b, const Domain& domain, Random& random) {
   if (from_b()) child.softcap = b.softcap;
   if (from_b()) child.sink = b.sink;
   if (from_b()) child.layout = b.layout;
+  if (from_b()) {
+    child.strides = b.strides;
+    child.strided = b.strided;
+  }
   if (from_b()) child.dtype = b.dtype;
   if (from_b()) child.values = b.values;
   if (from_b()) child.fill = b.fill;

@@ -7,57 +7,10 @@
 #include <array>
 #include <utility>
 
+#include "harness/case/values.h"
+
 namespace padproof {
 namespace {
-
-uint64_t RankOfLen(int len) { return len >= 2 ? static_cast<uint64_t>(len) : len == 1 ? 0 : 1; }
-
-/// By plainness to a person; among fills that no arithmetic may touch, NaN is the plainest.
-uint64_t RankOfFill(Fill fill) {
-  switch (fill) {
-    case Fill::nan:
-      return static_cast<uint64_t>(Fill::inf);
-    case Fill::inf:
-      return static_cast<uint64_t>(Fill::nan);
-    default:
-      return static_cast<uint64_t>(fill);
-  }
-}
-
-/// None, then half of the pairs, which shows in the smallest shapes.
-uint64_t RankOfHoles(int holes) {
-  return holes == 0 ? 0 : holes == 50 ? 1 : static_cast<uint64_t>(holes) + 1;
-}
-
-/// A warp that lags is told in one sentence, a random order in none.
-uint64_t RankOfOrder(Order order) {
-  switch (order) {
-    case Order::warp_lag:
-      return static_cast<uint64_t>(Order::random);
-    case Order::random:
-      return static_cast<uint64_t>(Order::warp_lag);
-    default:
-      return static_cast<uint64_t>(order);
-  }
-}
-
-/// Never is the plainest; then, the rarer a thread is preempted, the shorter the story.
-uint64_t RankOfPreempt(uint32_t preempt) {
-  return preempt == 0 ? 0 : (uint64_t{1} << 32) - preempt;
-}
-
-/// Sequences read best longest first.
-bool IsBefore(const Case& c, size_t a, size_t b) {
-  return std::pair(c.lens_k[a], c.lens_q[a]) > std::pair(c.lens_k[b], c.lens_q[b]);
-}
-
-uint64_t Inversions(const Case& c) {
-  uint64_t count = 0;
-  for (size_t b = 1; b < c.lens_q.size(); ++b) {
-    for (size_t a = 0; a < b; ++a) count += IsBefore(c, b, a) ? 1 : 0;
-  }
-  return count;
-}
 
 /// Numbers to try instead of `n`, for which `least` is the plainest: it, then steps that halve.
 std::vector<int> Smaller(int n, int least) {
@@ -82,6 +35,9 @@ class Candidates {
   void Add(Case c) {
     if (c.dim_v == c.dim) c.dim_v = 0;
     if (!IsWindow(c.mask)) c.window = {};
+    const auto strided = static_cast<Operand>(c.strided);
+    if (c.strided != kAllOperands && !HasTensor(c, strided)) c.strides = {};
+    if (c.strides == Strides::contiguous) c.strided = kAllOperands;
     if (!c.packed() && c.pad_side == PadSide::between) c.pad_side = PadSide::right;
     if (!(ComplexityOf(c) < complexity_) || !Validate(c).empty()) return;
     if (std::find(list_.begin(), list_.end(), c) == list_.end()) list_.push_back(c);
@@ -185,7 +141,7 @@ void AddFeatures(const Case& c, Candidates& out) {
   told.holes = 0;
   out.Add(told);
   out.Set(&Case::holes, std::array{0, 50, 10, 90});
-  out.Set(&Case::bias, std::array{Bias::none});
+  out.Set(&Case::bias, std::array{Bias::none, Bias::alibi});
   out.Set(&Case::softcap, std::array{0, 1});
   out.Set(&Case::sink, std::array{false});
   out.Set(&Case::group, std::array{1});
@@ -257,6 +213,13 @@ void AddPads(const Case& c, Candidates& out) {
   keys.pad_q = 0;
   keys.pad_k = c.pad_q + c.pad_k;
   out.Add(keys);
+}
+
+/// Contiguous, then plainer ones, and of one tensor: which one it is says where to look.
+void AddStrides(const Case& c, Candidates& out) {
+  out.Set(&Case::strides, std::array{Strides::contiguous, Strides::row_padded, Strides::offset});
+  if (c.strides == Strides::contiguous) return;
+  for (int op = 0; op < kOperands; ++op) out.Set(&Case::strided, std::array{op});
 }
 
 void AddSorted(const Case& c, Candidates& out) {
@@ -337,40 +300,6 @@ void AddSchedules(const Case& c, Candidates& out) {
 
 }  // namespace
 
-std::array<uint64_t, kComplexity> ComplexityOf(const Case& c) {
-  const auto reach = [](int r) { return static_cast<uint64_t>(r + 1); };  // no bound is simplest
-  uint64_t lens = 0;
-  for (int len : c.lens_q) lens += RankOfLen(len);
-  for (int len : c.lens_k) lens += RankOfLen(len);
-  const auto pads = static_cast<uint64_t>(c.pad_q + c.pad_k);
-  lens += pads + (c.pad_q > 0 ? 1 : 0) + (c.pad_k > 0 ? 1 : 0);  // a token less is no gain
-  return {static_cast<uint64_t>(c.batch()),
-          static_cast<uint64_t>(c.mask_form),
-          RankOfHoles(c.holes),
-          static_cast<uint64_t>(c.mask),
-          reach(c.window.left) + reach(c.window.right),
-          static_cast<uint64_t>(c.bias),
-          static_cast<uint64_t>(c.softcap),
-          c.sink ? 1u : 0u,
-          static_cast<uint64_t>(c.group),
-          static_cast<uint64_t>(c.heads),
-          static_cast<uint64_t>(c.dim_v),
-          static_cast<uint64_t>(c.dim),
-          c.backward ? 1u : 0u,
-          lens,
-          pads,
-          static_cast<uint64_t>(c.pad_q),
-          static_cast<uint64_t>(c.pad_side),
-          static_cast<uint64_t>(c.layout),
-          static_cast<uint64_t>(c.dtype),
-          RankOfPreempt(c.schedule.preempt),
-          (RankOfOrder(c.schedule.order) << 32) + c.schedule.seed,
-          static_cast<uint64_t>(c.values),
-          RankOfFill(c.fill),
-          c.seed,
-          Inversions(c)};
-}
-
 std::vector<Case> Simplify(const Case& c) {
   Candidates out(c);
   AddParts(c, out);
@@ -383,6 +312,7 @@ std::vector<Case> Simplify(const Case& c) {
   AddPads(c, out);
   out.Set(&Case::pad_side, std::array{PadSide::right, PadSide::left});
   out.Set(&Case::layout, std::array{Layout::bhsd, Layout::bshd});
+  AddStrides(c, out);
   out.Set(&Case::dtype, std::array{Dtype::f32, Dtype::f16});
   AddSchedules(c, out);
   out.Set(&Case::values, std::array{Values::normal});

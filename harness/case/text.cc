@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "harness/case/case.h"
+#include "harness/case/values.h"
 
 namespace padproof {
 namespace {
@@ -133,6 +134,34 @@ std::string ReadDim(std::string_view text, Case& c) {
   return wrong;
 }
 
+/// STRIDES or STRIDES:OPERAND.
+std::string ReadStrides(std::string_view text, Case& c) {
+  const size_t colon = std::min(text.find(':'), text.size());
+  Case read;
+  bool right = ReadName(text.substr(0, colon), read.strides).empty();
+  std::string operands;
+  for (int op = 0; op < kOperands; ++op) {
+    const std::string_view name = NameOf(static_cast<Operand>(op));
+    operands += (op == 0 ? "" : ", ") + std::string(name);
+    if (colon < text.size() && text.substr(colon + 1) == name) read.strided = op;
+  }
+  right = right && (read.strided != kAllOperands || colon == text.size());
+  if (!right) {
+    return "one of contiguous, row_padded, offset, transposed, for one tensor only as in "
+           "offset:k, with one of " +
+           operands;
+  }
+  c.strides = read.strides;
+  c.strided = read.strided;
+  return {};
+}
+
+std::string PrintStrides(const Case& c) {
+  std::string text(NameOf(c.strides));
+  if (c.strided != kAllOperands) text += ":" + std::string(NameOf(static_cast<Operand>(c.strided)));
+  return text;
+}
+
 /// A whole number from 0, or -1.
 bool ReadReach(std::string_view text, int& reach) {
   if (text != "-1") return ReadInt(text, reach, 0, kMaxLen).empty();
@@ -249,6 +278,7 @@ constexpr std::array kFields{
     IntField<&Case::softcap, 0, kMaxSoftcap>("softcap", false),
     BoolField<&Case::sink>("sink"),
     NameField<Layout, &Case::layout>("layout"),
+    Field{"strides", false, ReadStrides, PrintStrides},
     NameField<Dtype, &Case::dtype>("dtype"),
     NameField<Values, &Case::values>("values"),
     NameField<Fill, &Case::fill>("fill"),

@@ -119,9 +119,14 @@ uint32_t TokenBits(const Case& c, Operand op, const Element& at) {
 }
 
 const char* NameOf(Operand op) {
-  static constexpr const char* kNames[kOperands] = {"q",    "k",  "v",  "out", "lse",
-                                                    "dout", "dq", "dk", "dv"};
+  static constexpr const char* kNames[kOperands] = {"q",  "k",  "v",  "out",  "lse",  "dout",
+                                                    "dq", "dk", "dv", "bias", "dbias"};
   return kNames[static_cast<int>(op)];
+}
+
+Strides StridesOf(const Case& c, Operand op) {
+  const bool has = c.strided == kAllOperands || c.strided == static_cast<int>(op);
+  return has ? c.strides : Strides::contiguous;
 }
 
 uint32_t RealBits(const Case& c, Operand op, int b, int h, int i, int d) {
@@ -132,6 +137,7 @@ float AlibiSlope(int h) { return 1.0f / static_cast<float>(2 << (h % 8)); }
 
 double BiasOf(const Case& c, int b, int h, int i, int j) {
   if (c.bias == Bias::none) return 0;
+  if (c.bias == Bias::dense) return Decode(c.dtype, RealBits(c, Operand::bias, b, h, i, j));
   const bool top_left = c.mask == Mask::causal_tl || c.mask == Mask::window_tl;
   const size_t at = static_cast<size_t>(b);
   const int shift = top_left ? 0 : c.lens_k[at] - c.lens_q[at];

@@ -12,19 +12,37 @@
 namespace padproof {
 
 /// The tensors of attention. Index order is b, h, s, d.
-enum class Operand : int { q, k, v, o, lse, d_o, dq, dk, dv };
-inline constexpr int kOperands = 9;
+enum class Operand : int { q, k, v, o, lse, d_o, dq, dk, dv, bias, dbias };
+inline constexpr int kOperands = 11;
 
-/// "q", "k", "v", "out", "lse", "dout", "dq", "dk", "dv".
+/// "q", "k", "v", "out", "lse", "dout", "dq", "dk", "dv", "bias", "dbias".
 const char* NameOf(Operand op);
 
 /// True when the rows of `op` are queries, false when they are keys.
 constexpr bool HasQueryRows(Operand op) {
   return op == Operand::q || op == Operand::o || op == Operand::lse || op == Operand::d_o ||
-         op == Operand::dq;
+         op == Operand::dq || op == Operand::bias || op == Operand::dbias;
 }
 
-/// Bits of real token `i` of an input (q, k, v, d_o), in c.dtype.
+/// True when an element belongs to a query and a key: d counts keys.
+constexpr bool HasKeyColumns(Operand op) { return op == Operand::bias || op == Operand::dbias; }
+
+/// True for what only a backward call has.
+constexpr bool IsOfBackward(Operand op) { return op >= Operand::d_o && op != Operand::bias; }
+
+/// Whether a kernel gets a tensor for the bias alone: it is dense, and no mask tensor holds it.
+inline bool HasBiasTensor(const Case& c) {
+  return c.bias == Bias::dense && c.mask_form == MaskForm::lengths;
+}
+
+/// Whether a run of the case has this tensor.
+inline bool HasTensor(const Case& c, Operand op) {
+  return (!HasKeyColumns(op) || HasBiasTensor(c)) && (!IsOfBackward(op) || c.backward);
+}
+
+Strides StridesOf(const Case& c, Operand op);
+
+/// Bits of real token `i` of an input (q, k, v, d_o, bias), in c.dtype.
 uint32_t RealBits(const Case& c, Operand op, int b, int h, int i, int d);
 
 /// Bits of padded slot number `pad` (0, 1, ... over the padded slots of sequence b) under `fill`.

@@ -34,6 +34,9 @@ void PrintKernel(const KernelInfo& kernel) {
              t.dim_multiple > 1 ? fmt::format(", multiple of {}", t.dim_multiple) : "");
   const bool plain = t.mask_forms == SetOf(MaskForm::lengths) && t.biases == SetOf(Bias::none) &&
                      t.features.bits == 0;
+  if (t.strides != SetOf(Strides::contiguous)) {
+    fmt::print("            strides {}\n", Words(t.strides));
+  }
   if (!plain) {
     fmt::print("            mask told by {}  bias {}{}{}\n", Words(t.mask_forms), Words(t.biases),
                t.features.bits != 0 ? "  with " : "", Words(t.features));

@@ -12,6 +12,7 @@ Domain DomainOf(const KernelInfo& kernel) {
   domain.dtypes = traits.dtypes;
   domain.layouts = traits.layouts;
   domain.masks = traits.masks;
+  domain.strides = traits.strides;
   domain.pad_sides = traits.pad_sides;
   domain.mask_forms = traits.mask_forms;
   domain.biases = traits.biases;

@@ -14,6 +14,7 @@ json ToJsonValue(const KernelTraits& t) {
   return {{"dtypes", t.dtypes.bits},
           {"layouts", t.layouts.bits},
           {"masks", t.masks.bits},
+          {"strides", t.strides.bits},
           {"pad_sides", t.pad_sides.bits},
           {"mask_forms", t.mask_forms.bits},
           {"biases", t.biases.bits},
@@ -53,6 +54,7 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("dtypes").get_to(t.dtypes.bits);
   j.at("layouts").get_to(t.layouts.bits);
   j.at("masks").get_to(t.masks.bits);
+  j.at("strides").get_to(t.strides.bits);
   j.at("pad_sides").get_to(t.pad_sides.bits);
   j.at("mask_forms").get_to(t.mask_forms.bits);
   j.at("biases").get_to(t.biases.bits);

@@ -63,6 +63,8 @@ struct AttentionArgs {
   // cu_seqlens[b] + seqused[b] - 1, and seqlen_q, seqlen_k are the longest. Null: not packed.
   const int32_t* cu_seqlens_q;  // [batch + 1]
   const int32_t* cu_seqlens_k;
+  Tensor attn_bias;  // [b, h, sq, sk] of dtype, added to the scores after softcap; null: none
+  Tensor dbias;      // backward: out, its gradient; null where attn_bias is
 };
 
 enum class StatusCode : int32_t {
@@ -161,6 +163,7 @@ struct Promises {
 struct KernelTraits {
   Set<Dtype> dtypes = SetOf(Dtype::f32);
   Set<Layout> layouts = SetOf(Layout::bhsd);
+  Set<Strides> strides = SetOf(Strides::contiguous);
   Set<Mask> masks = SetOf(Mask::none);
   Set<PadSide> pad_sides = SetOf(PadSide::right);
   Set<MaskForm> mask_forms = SetOf(MaskForm::lengths);

@@ -1,5 +1,6 @@
 #include "harness/judge/problem.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -7,8 +8,8 @@
 namespace padproof {
 namespace {
 
-// Long enough that a store one row past the end stays inside it.
-constexpr size_t kGuardBytes = 1024;
+// What belongs to nobody between the rows of a tensor: NaN in every storage type.
+constexpr uint8_t kGapByte = 0xFF;
 
 // The first half of a guard is NaN in every storage type; the second counts 1, 2, 3, ... as int32,
 // which are subnormal floats, so that a stray atomic add of +0 that flushes them is seen too.
@@ -23,7 +24,8 @@ uint8_t PrefillByte(Prefill prefill) {
 }
 
 bool IsInput(Operand op) {
-  return op == Operand::q || op == Operand::k || op == Operand::v || op == Operand::d_o;
+  return op == Operand::q || op == Operand::k || op == Operand::v || op == Operand::d_o ||
+         op == Operand::bias;
 }
 
 }  // namespace
@@ -35,12 +37,11 @@ Problem::Problem(const Case& c, Prefill prefill) : case_(c), prefill_(prefill) {
   }
   for (int o = 0; o < kOperands; ++o) {
     const auto op = static_cast<Operand>(o);
-    const bool used = c.backward || (op != Operand::d_o && op != Operand::dq && op != Operand::dk &&
-                                     op != Operand::dv);
-    if (!used) continue;
-    const int64_t rows = int64_t{c.packed() ? 1 : c.batch()} * Heads(op) * BufferSlots(op);
+    if (!HasTensor(c, op)) continue;
+    Place(op);
+    const Placement& place = places_[static_cast<size_t>(o)];
     Allocate(buffers_[static_cast<size_t>(o)],
-             static_cast<size_t>(rows * Columns(op)) * SizeOf(DtypeOf(op)));
+             static_cast<size_t>(place.shift + place.elements) * SizeOf(DtypeOf(op)));
     PrefillOutput(op, prefill);
     if (!IsInput(op)) continue;
     FillReal(op);
@@ -59,8 +60,8 @@ void Problem::FillReal(Operand op) {
   for (int b = 0; b < case_.batch(); ++b) {
     for (int h = 0; h < Heads(op); ++h) {
       for (int i = 0; i < RealRows(op, b); ++i) {
-        for (int d = 0; d < Columns(op); ++d) {
-          SetBits(op, b, h, Slot(op, b, i), d, RealBits(case_, op, b, h, i, d));
+        for (int d = 0; d < RealColumns(op, b); ++d) {
+          SetBitsAt(op, {b, h, i, d}, RealBits(case_, op, b, h, i, d));
         }
       }
     }
@@ -88,64 +89,9 @@ void Problem::BuildLengths() {
   }
 }
 
-size_t Problem::MaskElement() const {
-  return case_.mask_form == MaskForm::boolean ? 1 : SizeOf(case_.dtype);
-}
-
-size_t Problem::MaskOffset(const Index& at, int j) const {
-  const int head = at.b * MaskHeads() + (MaskHeads() > 1 ? at.h : 0);
-  const size_t row = static_cast<size_t>(head * case_.seqlen_q() + Slot(Operand::q, at.b, at.i));
-  const size_t slot_k = static_cast<size_t>(Slot(Operand::k, at.b, j));
-  return kGuardBytes + (row * static_cast<size_t>(case_.seqlen_k()) + slot_k) * MaskElement();
-}
-
-void Problem::SetKeeps(const Index& at, int j, bool keep) {
-  const bool boolean = case_.mask_form == MaskForm::boolean;
-  const double added = keep ? BiasOf(case_, at.b, at.h, at.i, j) : -INFINITY;
-  const uint32_t bits = boolean ? keep : Encode(case_.dtype, added);
-  std::memcpy(mask_.storage.data() + MaskOffset(at, j), &bits, MaskElement());
-}
-
-bool Problem::Keeps(const Index& at, int j) const {
-  if (mask_.storage.empty()) return Sees(case_, at.b, at.h, at.i, j);
-  uint32_t bits = 0;
-  std::memcpy(&bits, mask_.storage.data() + MaskOffset(at, j), MaskElement());
-  return case_.mask_form == MaskForm::boolean ? bits != 0 : Decode(case_.dtype, bits) > -INFINITY;
-}
-
-void Problem::BuildMask() {
-  const Case& c = case_;
-  const size_t pairs = static_cast<size_t>(c.seqlen_q()) * static_cast<size_t>(c.seqlen_k());
-  Allocate(mask_, static_cast<size_t>(c.batch() * MaskHeads()) * pairs * MaskElement());
-  const uint32_t hide = c.mask_form == MaskForm::boolean ? 0 : Encode(c.dtype, -INFINITY);
-  for (size_t at = 0; at < mask_.bytes; at += MaskElement()) {
-    std::memcpy(mask_.storage.data() + kGuardBytes + at, &hide, MaskElement());
-  }
-  for (Index at{0, 0, 0, 0}; at.b < c.batch(); ++at.b) {
-    for (at.h = 0; at.h < MaskHeads(); ++at.h) {
-      for (at.i = 0; at.i < RealRows(Operand::q, at.b); ++at.i) {
-        for (int j = 0; j < RealRows(Operand::k, at.b); ++j) {
-          SetKeeps(at, j, Sees(c, at.b, at.h, at.i, j));
-        }
-      }
-    }
-  }
-}
-
-void Problem::CopyMask(int b, const Problem& from, int from_b) {
-  if (mask_.storage.empty()) return;
-  for (Index at{b, 0, 0, 0}; at.h < MaskHeads(); ++at.h) {
-    for (at.i = 0; at.i < RealRows(Operand::q, b); ++at.i) {
-      for (int j = 0; j < RealRows(Operand::k, b); ++j) {
-        SetKeeps(at, j, from.Keeps({from_b, at.h, at.i, 0}, j));
-      }
-    }
-  }
-}
-
 void Problem::Allocate(Buffer& buffer, size_t bytes) {
   buffer.bytes = bytes;
-  buffer.storage.assign(bytes + 2 * kGuardBytes, 0);
+  buffer.storage.assign(bytes + 2 * kGuardBytes, kGapByte);
   for (size_t at = 0; at < kGuardBytes; ++at) {
     buffer.storage[at] = GuardByte(at);
     buffer.storage[kGuardBytes + bytes + at] = GuardByte(at);
@@ -161,7 +107,12 @@ int Problem::BufferSlots(Operand op) const {
 
 int Problem::Columns(Operand op) const {
   if (op == Operand::lse) return 1;
+  if (HasKeyColumns(op)) return case_.seqlen_k();
   return HasValueColumns(op) ? case_.value_dim() : case_.dim;
+}
+
+int Problem::RealColumns(Operand op, int b) const {
+  return HasKeyColumns(op) ? case_.lens_k[static_cast<size_t>(b)] : Columns(op);
 }
 
 int Problem::RealRows(Operand op, int b) const {
@@ -174,6 +125,10 @@ int Problem::Slot(Operand op, int b, int i) const { return RegionOf(op, b).leftp
 bool Problem::IsReal(Operand op, int b, int slot) const {
   const int token = slot - RegionOf(op, b).leftpad;
   return token >= 0 && token < RealRows(op, b);
+}
+
+bool Problem::IsReal(Operand op, int b, int slot, int d) const {
+  return IsReal(op, b, slot) && (!HasKeyColumns(op) || IsReal(Operand::k, b, d));
 }
 
 Index Problem::QueryAt(int b, int head_kv, int row, int d) const {
@@ -191,39 +146,59 @@ const uint8_t* Problem::Data(Operand op) const {
   return buffer.storage.empty() ? nullptr : buffer.storage.data() + kGuardBytes;
 }
 
-Tensor Problem::View(Operand op) {
-  const int64_t s = BufferSlots(op), d = Columns(op), h = Heads(op);
+/// LSE is [b, h, s] in every layout; its rows are those of a head.
+void Problem::Place(Operand op) {
   const int64_t b = case_.packed() ? 1 : case_.batch();
-  Tensor t{Data(op), {b, h, s, d}, {h * s * d, s * d, d, 1}};
-  // LSE is always [b, h, s]; the other tensors follow the case's layout.
-  if (op != Operand::lse && case_.layout != Layout::bhsd) {
-    t.stride[1] = d;
-    t.stride[2] = h * d;
+  const int64_t h = Heads(op), s = BufferSlots(op), d = Columns(op);
+  const bool is_lse = op == Operand::lse;
+  const Strides strides = StridesOf(case_, op);
+  const auto padded = [&](int64_t row) {  // from one row to the next
+    return strides == Strides::row_padded ? (row + 7) / 8 * 8 + 8 : row;
+  };
+  const int64_t slots = is_lse ? padded(s) : s, row = is_lse ? d : padded(d);
+  Placement& place = places_[static_cast<size_t>(op)];
+  place.size = {b, h, s, d};
+  if (strides == Strides::transposed && is_lse) {
+    place.stride = {s * h, 1, h, 1};
+  } else if (strides == Strides::transposed) {
+    place.stride = {h * d * s, d * s, 1, s};
+  } else if (is_lse || case_.layout == Layout::bhsd) {
+    place.stride = {h * slots * row, slots * row, row, 1};
+  } else {
+    place.stride = {s * h * row, row, h * row, 1};
   }
-  return t;
+  place.shift = strides == Strides::offset ? 1 : 0;
+  place.gaps = strides == Strides::row_padded || place.shift > 0;
+  if (b * h * s * d == 0) return;
+  place.elements = 1;
+  for (size_t n = 0; n < 4; ++n) place.elements += (place.size[n] - 1) * place.stride[n];
 }
 
-Tensor Problem::MaskView() {
-  const int64_t b = case_.batch(), h = case_.heads, q = case_.seqlen_q(), k = case_.seqlen_k();
-  Tensor t{mask_.storage.data() + kGuardBytes, {b, h, q, k}, {h * q * k, q * k, k, 1}};
-  if (MaskHeads() < case_.heads) {
-    t.stride[0] = q * k;
-    t.stride[1] = 0;
-  }
+Tensor Problem::View(Operand op) {
+  const Placement& place = places_[static_cast<size_t>(op)];
+  const size_t shift = static_cast<size_t>(place.shift) * SizeOf(DtypeOf(op));
+  Tensor t{Data(op) + shift, {}, {}};
+  std::copy(place.size.begin(), place.size.end(), t.size);
+  std::copy(place.stride.begin(), place.stride.end(), t.stride);
   return t;
 }
 
 size_t Problem::Offset(Operand op, int b, int h, int slot, int d) const {
-  const Region& region = RegionOf(op, b);
-  const size_t rows = static_cast<size_t>(case_.packed() ? BufferSlots(op) : region.slots);
-  const size_t entry = case_.packed() ? 0 : static_cast<size_t>(b);
-  const size_t heads = static_cast<size_t>(Heads(op)), head = static_cast<size_t>(h);
-  const size_t at = static_cast<size_t>(region.begin + slot);
-  const size_t columns = static_cast<size_t>(Columns(op));
-  const bool heads_inside = op != Operand::lse && case_.layout != Layout::bhsd;
-  const size_t row =
-      heads_inside ? (entry * rows + at) * heads + head : (entry * heads + head) * rows + at;
-  return (row * columns + static_cast<size_t>(d)) * SizeOf(DtypeOf(op));
+  const Placement& place = places_[static_cast<size_t>(op)];
+  const int entry = case_.packed() ? 0 : b, row = RegionOf(op, b).begin + slot;
+  const int64_t at = place.shift + entry * place.stride[0] + h * place.stride[1] +
+                     row * place.stride[2] + d * place.stride[3];
+  return static_cast<size_t>(at) * SizeOf(DtypeOf(op));
+}
+
+void Problem::ForEachElement(Operand op, const std::function<void(size_t offset)>& visit) const {
+  for (int b = 0; b < case_.batch(); ++b) {
+    for (int h = 0; h < Heads(op); ++h) {
+      for (int slot = 0; slot < Slots(op, b); ++slot) {
+        for (int d = 0; d < Columns(op); ++d) visit(Offset(op, b, h, slot, d));
+      }
+    }
+  }
 }
 
 uint32_t Problem::Bits(Operand op, int b, int h, int slot, int d) const {
@@ -237,11 +212,11 @@ void Problem::SetBits(Operand op, int b, int h, int slot, int d, uint32_t bits) 
 }
 
 double Problem::Real(Operand op, const Index& at) const {
-  return Decode(DtypeOf(op), Bits(op, at.b, at.h, Slot(op, at.b, at.i), at.d));
+  return Decode(DtypeOf(op), BitsAt(op, at));
 }
 
 void Problem::SetReal(Operand op, const Index& at, double value) {
-  SetBits(op, at.b, at.h, Slot(op, at.b, at.i), at.d, Encode(DtypeOf(op), value));
+  SetBitsAt(op, at, Encode(DtypeOf(op), value));
 }
 
 void Problem::FillTokens(Fill fill, const std::function<bool(Operand op, const Index& at)>& which) {
@@ -263,20 +238,23 @@ void Problem::FillTokens(Fill fill, const std::function<bool(Operand op, const I
 }
 
 void Problem::FillPads(Fill fill) {
-  for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o}) {
+  for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o, Operand::bias}) {
     if (Data(op) != nullptr) FillPads(op, fill);
   }
 }
 
 void Problem::FillPads(Operand op, Fill fill) {
+  constexpr int kRealRow = 1 << 19;  // pads in the row of a real query: numbers beyond any pad's
   for (int b = 0; b < case_.batch(); ++b) {
     for (int h = 0; h < Heads(op); ++h) {
       for (int slot = 0, pad = 0; slot < Slots(op, b); ++slot) {
-        if (IsReal(op, b, slot)) continue;
+        const bool whole = !IsReal(op, b, slot);
+        if (!whole && !HasKeyColumns(op)) continue;
+        const int number = whole ? pad++ : kRealRow + slot;
         for (int d = 0; d < Columns(op); ++d) {
-          SetBits(op, b, h, slot, d, PadBits(case_, fill, op, b, h, pad, d));
+          if (IsReal(op, b, slot, d)) continue;
+          SetBits(op, b, h, slot, d, PadBits(case_, fill, op, b, h, number, d));
         }
-        ++pad;
       }
     }
   }
@@ -284,7 +262,14 @@ void Problem::FillPads(Operand op, Fill fill) {
 
 void Problem::PrefillOutput(Operand op, Prefill prefill) {
   const Buffer& buffer = buffers_[static_cast<size_t>(op)];
-  if (buffer.bytes > 0) std::memset(Data(op), PrefillByte(prefill), buffer.bytes);
+  if (buffer.bytes == 0) return;
+  if (!places_[static_cast<size_t>(op)].gaps) {
+    std::memset(Data(op), PrefillByte(prefill), buffer.bytes);
+    return;
+  }
+  ForEachElement(op, [&](size_t offset) {
+    std::memset(Data(op) + offset, PrefillByte(prefill), SizeOf(DtypeOf(op)));
+  });
 }
 
 AttentionArgs Problem::Args(bool backward) {
@@ -320,11 +305,13 @@ AttentionArgs Problem::Args(bool backward) {
   args.v = View(Operand::v);
   args.o = View(Operand::o);
   args.lse = View(Operand::lse);
+  if (HasBiasTensor(case_)) args.attn_bias = View(Operand::bias);
   if (backward) {
     args.d_o = View(Operand::d_o);
     args.dq = View(Operand::dq);
     args.dk = View(Operand::dk);
     args.dv = View(Operand::dv);
+    if (HasBiasTensor(case_)) args.dbias = View(Operand::dbias);
   }
   args.schedule_order = case_.schedule.order;
   args.schedule_seed = case_.schedule.seed;
@@ -354,20 +341,30 @@ std::string Problem::CheckGuard(const Buffer& buffer, const char* name) {
   return {};
 }
 
+std::string Problem::BrokenGap(Operand op) const {
+  const size_t bytes = buffers_[static_cast<size_t>(op)].bytes;
+  if (!places_[static_cast<size_t>(op)].gaps || bytes == 0) return {};
+  std::vector<bool> owned(bytes);
+  ForEachElement(op, [&](size_t offset) {
+    for (size_t n = 0; n < SizeOf(DtypeOf(op)); ++n) owned[offset + n] = true;
+  });
+  for (size_t at = 0; at < bytes; ++at) {
+    if (owned[at] || Data(op)[at] == kGapByte) continue;
+    return std::string(NameOf(op)) + ": byte " + std::to_string(at + 1) +
+           ", in a gap between rows, was overwritten";
+  }
+  return {};
+}
+
 std::string Problem::BrokenGuard() const {
   for (int o = 0; o < kOperands; ++o) {
-    std::string broken =
-        CheckGuard(buffers_[static_cast<size_t>(o)], NameOf(static_cast<Operand>(o)));
+    const auto op = static_cast<Operand>(o);
+    std::string broken = CheckGuard(buffers_[static_cast<size_t>(o)], NameOf(op));
+    if (broken.empty()) broken = BrokenGap(op);
     if (!broken.empty()) return broken;
   }
   std::string broken = CheckGuard(mask_, "attn_mask");
   return broken.empty() ? CheckGuard(workspace_, "workspace") : broken;
-}
-
-std::vector<uint8_t> Problem::MaskBytes() const {
-  if (mask_.storage.empty()) return {};
-  const uint8_t* data = mask_.storage.data() + kGuardBytes;
-  return {data, data + mask_.bytes};
 }
 
 std::vector<uint8_t> Problem::Bytes(Operand op) const {

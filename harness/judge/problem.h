@@ -19,6 +19,9 @@ namespace padproof {
 /// numbers no kernel computes.
 enum class Prefill : int { nan_pattern, finite_pattern };
 
+/// On either side of a buffer: a store one row past the end stays inside it.
+inline constexpr size_t kGuardBytes = 1024;
+
 /// An element by its meaning: b, h, token (real index, not slot), d.
 struct Index {
   int b, h, i, d;
@@ -31,12 +34,15 @@ class Problem {
 
   const Case& c() const { return case_; }
   Dtype DtypeOf(Operand op) const { return op == Operand::lse ? Dtype::f32 : case_.dtype; }
-  int Columns(Operand op) const;  // elements a row
+  int Columns(Operand op) const;  // elements a row, pads included
+  int RealColumns(Operand op, int b) const;
   int Heads(Operand op) const { return HasKeyHeads(op) ? case_.heads_kv() : case_.heads; }
   int Slots(Operand op, int b) const;        // rows of sequence b, pads included
   int RealRows(Operand op, int b) const;     // real tokens of sequence b
   int Slot(Operand op, int b, int i) const;  // slot of real token i
   bool IsReal(Operand op, int b, int slot) const;
+  /// The same of one element: a bias has columns of padded keys.
+  bool IsReal(Operand op, int b, int slot, int d) const;
 
   /// Query `row` of those that read head `head_kv` of K and V, which count head by head.
   Index QueryAt(int b, int head_kv, int row, int d = 0) const;
@@ -47,13 +53,18 @@ class Problem {
   /// By real token: the exact stored value, or the value rounded to the storage type.
   double Real(Operand op, const Index& at) const;
   uint32_t BitsAt(Operand op, const Index& at) const {
-    return Bits(op, at.b, at.h, Slot(op, at.b, at.i), at.d);
+    return Bits(op, at.b, at.h, Slot(op, at.b, at.i), Column(op, at));
+  }
+  void SetBitsAt(Operand op, const Index& at, uint32_t bits) {
+    SetBits(op, at.b, at.h, Slot(op, at.b, at.i), Column(op, at), bits);
   }
   void SetReal(Operand op, const Index& at, double value);
 
   /// Whether real query `at.i` of head `at.h` sees real key `j`: the mask tensor's word, if there
   /// is one.
   bool Keeps(const Index& at, int j) const;
+  /// What is added to the score of that pair; 0 for one that a mask tensor hides.
+  double BiasAt(const Index& at, int j) const;
   /// Makes sequence `b` of this problem's mask tensor say what sequence `from_b` of another's does;
   /// both have the same tokens, in their own slots.
   void CopyMask(int b, const Problem& from, int from_b);
@@ -62,7 +73,7 @@ class Problem {
   /// place would hold under `fill`.
   void FillTokens(Fill fill, const std::function<bool(Operand op, const Index& at)>& which);
 
-  /// Refills the pads of the inputs (Q, K, V, dO) with another content.
+  /// Refills the pads of the inputs (Q, K, V, dO, bias) with another content.
   void FillPads(Fill fill);
   /// Refills the pads of one operand only (O and LSE included).
   void FillPads(Operand op, Fill fill);
@@ -111,9 +122,15 @@ class Problem {
   const Region& RegionOf(Operand op, int b) const {
     return regions_[HasQueryRows(op) ? 0 : 1][static_cast<size_t>(b)];
   }
+  int Column(Operand op, const Index& at) const {  // of its row in memory
+    return HasKeyColumns(op) ? Slot(Operand::k, at.b, at.d) : at.d;
+  }
   int BufferSlots(Operand op) const;  // of one batch entry; packed: of all sequences
+  void Place(Operand op);
+  void ForEachElement(Operand op, const std::function<void(size_t offset)>& visit) const;
   size_t Offset(Operand op, int b, int h, int slot, int d) const;
   Tensor View(Operand op);
+  std::string BrokenGap(Operand op) const;
   void FillReal(Operand op);
   void BuildLengths();
   void BuildMask();
@@ -128,6 +145,14 @@ class Problem {
   Case case_;
   Prefill prefill_;
   std::array<std::vector<Region>, 2> regions_;  // of queries and of keys, by sequence
+  /// Sizes and strides [b, h, s, d] in elements; packed: one entry, all slots.
+  struct Placement {
+    std::array<int64_t, 4> size{}, stride{};
+    int64_t shift = 0;     // elements before the first one
+    int64_t elements = 0;  // from there to the last one, gaps included
+    bool gaps = false;     // whether some belong to nobody
+  };
+  std::array<Placement, kOperands> places_;
   std::array<Buffer, kOperands> buffers_;
   Buffer workspace_, mask_;
   std::vector<float> alibi_slopes_, sink_;       // [heads], or empty

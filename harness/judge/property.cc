@@ -51,6 +51,7 @@ std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_b
   };
   if (!traits.dtypes.Has(c.dtype)) return lacks("dtype", NameOf(c.dtype));
   if (!traits.layouts.Has(c.layout)) return lacks("layout", NameOf(c.layout));
+  if (!traits.strides.Has(c.strides)) return lacks("strides", NameOf(c.strides));
   if (!traits.masks.Has(c.mask)) return lacks("mask", NameOf(c.mask));
   if (!traits.mask_forms.Has(c.mask_form)) return lacks("mask_form", NameOf(c.mask_form));
   if (!traits.biases.Has(c.bias)) return lacks("bias", NameOf(c.bias));

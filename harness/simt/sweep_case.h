@@ -40,10 +40,10 @@ struct NamedTensor {
   const Tensor& tensor;
 };
 
-/// Whether slot `slot` of entry `entry` holds a real token; packed, one entry holds all sequences.
-inline bool IsRealToken(const Problem& problem, Operand op, int entry, int slot) {
+/// Whether an element is of real tokens; packed, one entry holds all sequences.
+inline bool IsRealElement(const Problem& problem, Operand op, int entry, int slot, int d) {
   const Case& c = problem.c();
-  if (!c.packed()) return problem.IsReal(op, entry, slot);
+  if (!c.packed()) return problem.IsReal(op, entry, slot, d);
   for (int b = 0; b < c.batch(); ++b) {
     const Region region = HasQueryRows(op) ? RegionQ(c, b) : RegionK(c, b);
     const int at = slot - region.begin;
@@ -52,32 +52,44 @@ inline bool IsRealToken(const Problem& problem, Operand op, int entry, int slot)
   return false;
 }
 
-/// Calls function(real token?, address of the row, bytes) for each token of each head.
+/// Calls function(real?, address, bytes) for each element.
 template <class Function>
-void ForEachToken(const Problem& problem, const NamedTensor& named, Function function) {
+void ForEachElement(const Problem& problem, const NamedTensor& named, Function function) {
   const Tensor& t = named.tensor;
   const size_t element = SizeOf(problem.DtypeOf(named.op));
-  const size_t bytes = static_cast<size_t>(t.size[3]) * element;
   for (int b = 0; b < t.size[0]; ++b) {
     for (int64_t h = 0; h < t.size[1]; ++h) {
       for (int s = 0; s < t.size[2]; ++s) {
-        const int64_t at = b * t.stride[0] + h * t.stride[1] + s * t.stride[2];
-        function(IsRealToken(problem, named.op, b, s),
-                 static_cast<const char*>(t.data) + at * static_cast<int64_t>(element), bytes);
+        for (int d = 0; d < t.size[3]; ++d) {
+          const int64_t at = b * t.stride[0] + h * t.stride[1] + s * t.stride[2] + d * t.stride[3];
+          function(IsRealElement(problem, named.op, b, s, d),
+                   static_cast<const char*>(t.data) + at * static_cast<int64_t>(element), element);
+        }
       }
     }
   }
 }
 
 inline std::vector<NamedTensor> InputsOf(const AttentionArgs& a, bool backward) {
-  if (!backward) return {{Operand::q, a.q}, {Operand::k, a.k}, {Operand::v, a.v}};
-  return {{Operand::q, a.q}, {Operand::k, a.k},     {Operand::v, a.v},
-          {Operand::o, a.o}, {Operand::lse, a.lse}, {Operand::d_o, a.d_o}};
+  std::vector<NamedTensor> inputs{{Operand::q, a.q}, {Operand::k, a.k}, {Operand::v, a.v}};
+  if (a.attn_bias.data != nullptr) inputs.push_back({Operand::bias, a.attn_bias});
+  if (!backward) return inputs;
+  for (const NamedTensor& stored : {NamedTensor{Operand::o, a.o}, NamedTensor{Operand::lse, a.lse},
+                                    NamedTensor{Operand::d_o, a.d_o}}) {
+    inputs.push_back(stored);
+  }
+  return inputs;
 }
 
 inline std::vector<NamedTensor> OutputsOf(const KernelRow& row, const AttentionArgs& a,
                                           bool backward) {
-  if (backward) return {{Operand::dq, a.dq}, {Operand::dk, a.dk}, {Operand::dv, a.dv}};
+  if (backward) {
+    std::vector<NamedTensor> gradients{
+        {Operand::dq, a.dq}, {Operand::dk, a.dk}, {Operand::dv, a.dv}};
+    const bool has_dbias = a.dbias.data != nullptr && row.traits.features.Has(Feature::dbias);
+    if (has_dbias) gradients.push_back({Operand::dbias, a.dbias});
+    return gradients;
+  }
   if (row.traits.returns_lse == 0) return {{Operand::o, a.o}};
   return {{Operand::o, a.o}, {Operand::lse, a.lse}};
 }
@@ -118,12 +130,12 @@ inline void MarkBeforeLaunch(const KernelRow& row, const Problem& problem,
   const bool told = args.mask_form == MaskForm::lengths;
   for (const NamedTensor& input : InputsOf(args, backward)) {
     const bool may_be_read = pads_matter || (!told && (backward || HasQueryRows(input.op)));
-    ForEachToken(problem, input, [&](bool real, const char* data, size_t bytes) {
+    ForEachElement(problem, input, [&](bool real, const char* data, size_t bytes) {
       real || may_be_read ? simt::MarkWritten(data, bytes) : simt::MarkUnwritten(data, bytes);
     });
   }
   for (const NamedTensor& output : OutputsOf(row, args, backward)) {
-    ForEachToken(problem, output, [](bool /*real*/, const char* data, size_t bytes) {
+    ForEachElement(problem, output, [](bool /*real*/, const char* data, size_t bytes) {
       simt::MarkUnwritten(data, bytes);
     });
   }
@@ -134,7 +146,7 @@ inline void CheckAfterLaunch(const KernelRow& row, const Problem& problem,
                              const AttentionArgs& args, bool backward) {
   const bool pads_written = row.traits.promises.pad_outputs != PadOutputs::untouched;
   for (const NamedTensor& output : OutputsOf(row, args, backward)) {
-    ForEachToken(problem, output, [&](bool real, const char* data, size_t bytes) {
+    ForEachElement(problem, output, [&](bool real, const char* data, size_t bytes) {
       if (real || pads_written) simt::RequireWritten(data, bytes);
     });
   }

@@ -149,13 +149,22 @@ std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem) {
   return Run(kernel, problem, AllowedFill(kernel.traits, problem.c().fill));
 }
 
+std::vector<Operand> GradientsOf(const KernelTraits& traits, const Case& c) {
+  if (!c.backward) return {};
+  if (!HasBiasTensor(c) || !traits.features.Has(Feature::dbias)) {
+    return {Operand::dq, Operand::dk, Operand::dv};
+  }
+  return {Operand::dq, Operand::dk, Operand::dv, Operand::dbias};
+}
+
 std::vector<Operand> Outputs(const KernelRow& kernel, const Case& c) {
   std::vector<Operand> outputs;
   if (kernel.forward != nullptr) {
     outputs.push_back(Operand::o);
     if (kernel.traits.returns_lse != 0) outputs.push_back(Operand::lse);
   }
-  if (c.backward) outputs.insert(outputs.end(), {Operand::dq, Operand::dk, Operand::dv});
+  const std::vector<Operand> gradients = GradientsOf(kernel.traits, c);
+  outputs.insert(outputs.end(), gradients.begin(), gradients.end());
   return outputs;
 }
 
@@ -193,7 +202,7 @@ std::string Where(Operand op, const Index& at) {
   std::string text = NameOf(op);
   text += "[b=" + std::to_string(at.b) + " h=" + std::to_string(at.h);
   text += (HasQueryRows(op) ? " i=" : " j=") + std::to_string(at.i);
-  if (op != Operand::lse) text += " d=" + std::to_string(at.d);
+  if (op != Operand::lse) text += (HasKeyColumns(op) ? " j=" : " d=") + std::to_string(at.d);
   return text + "]";
 }
 
@@ -201,7 +210,7 @@ std::string WherePad(Operand op, int b, int h, int slot, int d) {
   std::string text = std::string("pad ") + NameOf(op);
   text += "[b=" + std::to_string(b) + " h=" + std::to_string(h);
   text += " slot=" + std::to_string(slot);
-  if (op != Operand::lse) text += " d=" + std::to_string(d);
+  if (op != Operand::lse) text += (HasKeyColumns(op) ? " slot_k=" : " d=") + std::to_string(d);
   return text + "]";
 }
 
@@ -229,14 +238,15 @@ std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operan
   const Problem &x = expected.problem, &y = got.problem;
   const Case& c = x.c();
   PADPROOF_CHECK(c.lens_q == y.c().lens_q && c.lens_k == y.c().lens_k);
-  PADPROOF_CHECK(x.Heads(op) == y.Heads(op) && x.Columns(op) == y.Columns(op));
+  PADPROOF_CHECK(x.Heads(op) == y.Heads(op));
+  PADPROOF_CHECK(HasKeyColumns(op) || x.Columns(op) == y.Columns(op));
   PADPROOF_CHECK(c.dtype == y.c().dtype);
   const Dtype dtype = x.DtypeOf(op);
   FirstFailure first;
   for (int b = 0; b < c.batch(); ++b) {
     for (int h = 0; h < x.Heads(op); ++h) {
       for (int i = 0; i < x.RealRows(op, b); ++i) {
-        for (int d = 0; d < x.Columns(op); ++d) {
+        for (int d = 0; d < x.RealColumns(op, b); ++d) {
           const Index at{b, h, i, d};
           if (part && !part(op, at)) continue;
           const uint32_t p = x.BitsAt(op, at), q = y.BitsAt(op, at);

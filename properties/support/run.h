@@ -33,8 +33,12 @@ std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem, Fill store
 /// The same with stored_pads = AllowedFill(traits, problem.c().fill).
 std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem);
 
-/// What Run writes: o and, if the row returns it, lse; dq, dk, dv if c.backward.
+/// What Run writes: o and, if the row returns it, lse; if c.backward the gradients that the row and
+/// the case have.
 std::vector<Operand> Outputs(const KernelRow& kernel, const Case& c);
+
+/// Those of them that are gradients.
+std::vector<Operand> GradientsOf(const KernelTraits& traits, const Case& c);
 
 /// Null when the row promises the same bits of some output whenever a call is repeated, else why
 /// not.
@@ -49,7 +53,7 @@ bool IsPromised(const KernelTraits& traits, const Case& c, Operand op, const Ind
 
 // ---- spelling -----------------------------------------------------------------------------------
 
-/// "out[b=0 h=0 i=0 d=0]"; keys are indexed by j; LSE has no d.
+/// "out[b=0 h=0 i=0 d=0]"; keys are indexed by j; LSE has no d, dbias a query and a key.
 std::string Where(Operand op, const Index& at);
 /// "pad dk[b=0 h=0 slot=3 d=0]"
 std::string WherePad(Operand op, int b, int h, int slot, int d);
@@ -102,8 +106,9 @@ void ForEachPad(const Problem& problem, Operand op, Visit visit) {
   for (int b = 0; b < problem.c().batch(); ++b) {
     for (int h = 0; h < problem.Heads(op); ++h) {
       for (int slot = 0; slot < problem.Slots(op, b); ++slot) {
-        if (problem.IsReal(op, b, slot)) continue;
-        for (int d = 0; d < problem.Columns(op); ++d) visit(b, h, slot, d);
+        for (int d = 0; d < problem.Columns(op); ++d) {
+          if (!problem.IsReal(op, b, slot, d)) visit(b, h, slot, d);
+        }
       }
     }
   }

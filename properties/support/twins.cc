@@ -37,20 +37,20 @@ class Pair {
 
   void CompareGradients() {
     const bool stored = ReadsStoredForward(kernel_);
-    const reference::Gradients x = GradientsOf(first_, stored), y = GradientsOf(second_, stored);
-    const reference::Gradients any = stored ? GradientsOf(first_, false) : x;
+    const reference::Gradients x = GradientsIn(first_, stored), y = GradientsIn(second_, stored);
+    const reference::Gradients any = stored ? GradientsIn(first_, false) : x;
     for (const reference::Gradients* gradients : {&x, &y, &any}) {
       if (!gradients->out_of_domain.empty()) return bound_.Skip(gradients->out_of_domain);
     }
-    CompareGradient(Operand::dq, x.dq, y.dq, any.dq);
-    CompareGradient(Operand::dk, x.dk, y.dk, any.dk);
-    CompareGradient(Operand::dv, x.dv, y.dv, any.dv);
+    for (Operand op : GradientsOf(kernel_.traits, second_.problem.c())) {
+      CompareGradient(op, x.Of(op), y.Of(op), any.Of(op));
+    }
   }
 
  private:
-  using Matrix = std::vector<std::vector<reference::Judged>>;
+  using Matrix = reference::Gradients::Matrix;
 
-  reference::Gradients GradientsOf(const Twin& twin, bool stored) const {
+  reference::Gradients GradientsIn(const Twin& twin, bool stored) const {
     return reference::Backward(twin.problem, kernel_.traits.numerics, twin.b, h_, stored);
   }
 
@@ -124,12 +124,12 @@ Verdict JudgeTwins(const KernelRow& kernel, Problem& first, const char* first_la
 }
 
 void CopyTokens(Problem& to, int b, const Problem& from, int from_b) {
-  for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o}) {
-    if (op == Operand::d_o && !to.c().backward) continue;
+  for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o, Operand::bias}) {
+    if (!HasTensor(to.c(), op)) continue;
     for (int h = 0; h < to.Heads(op); ++h) {
       for (int i = 0; i < to.RealRows(op, b); ++i) {
-        for (int d = 0; d < to.Columns(op); ++d) {
-          to.SetBits(op, b, h, to.Slot(op, b, i), d, from.BitsAt(op, {from_b, h, i, d}));
+        for (int d = 0; d < to.RealColumns(op, b); ++d) {
+          to.SetBitsAt(op, {b, h, i, d}, from.BitsAt(op, {from_b, h, i, d}));
         }
       }
     }
