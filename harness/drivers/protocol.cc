@@ -46,7 +46,8 @@ json ToJsonValue(const KernelTraits& t) {
           {"max_lag", n.max_lag},
           {"in_order_keys", n.in_order_keys},
           {"expanded_gradients", n.expanded_gradients},
-          {"tanh_error", n.tanh_error}};
+          {"tanh_error", n.tanh_error},
+          {"directed_rounding", n.directed_rounding}};
 }
 
 KernelTraits TraitsFrom(const json& j) {
@@ -88,6 +89,7 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("in_order_keys").get_to(n.in_order_keys);
   j.at("expanded_gradients").get_to(n.expanded_gradients);
   j.at("tanh_error").get_to(n.tanh_error);
+  j.at("directed_rounding").get_to(n.directed_rounding);
   return t;
 }
 

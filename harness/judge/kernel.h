@@ -148,6 +148,10 @@ struct NumericsProfile {
   // storage type, and summed afterwards, as FlashAttention-2's backward does.
   int32_t expanded_gradients = 0;
   double tanh_error = 5 * 0x1p-24;  // relative error of the tanh of a softcap; tanh.approx: 2^-11
+  // 1: some step rounds towards one infinity, as the matrix cores of AMD's CDNA3 do (arXiv
+  // 2511.10909), or in two's complement, so that f(-x) need not be -f(x). Rounding to nearest and
+  // cutting magnitudes off are odd.
+  int32_t directed_rounding = 0;
 };
 
 struct Promises {
