@@ -123,14 +123,20 @@ Verdict JudgeTwins(const KernelRow& kernel, Problem& first, const char* first_la
   return bound.verdict(kernel.traits.numerics);
 }
 
+void CopyToken(Problem& to, Operand op, const Index& at, const Problem& from,
+               const Index& from_at) {
+  Index to_at = at, there = from_at;
+  for (to_at.d = there.d = 0; to_at.d < to.RealColumns(op, at.b); ++to_at.d, ++there.d) {
+    to.SetBitsAt(op, to_at, from.BitsAt(op, there));
+  }
+}
+
 void CopyTokens(Problem& to, int b, const Problem& from, int from_b) {
   for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o, Operand::bias}) {
     if (!HasTensor(to.c(), op)) continue;
     for (int h = 0; h < to.Heads(op); ++h) {
       for (int i = 0; i < to.RealRows(op, b); ++i) {
-        for (int d = 0; d < to.RealColumns(op, b); ++d) {
-          to.SetBitsAt(op, {b, h, i, d}, from.BitsAt(op, {from_b, h, i, d}));
-        }
+        CopyToken(to, op, {b, h, i, 0}, from, {from_b, h, i, 0});
       }
     }
   }

@@ -30,6 +30,9 @@ void CompareWithin(const KernelRow& kernel, const Twin& first, const Twin& secon
 Verdict JudgeTwins(const KernelRow& kernel, Problem& first, const char* first_label,
                    Problem& second, const char* second_label);
 
+/// Gives a real token of `to`, in all columns, what the token `from_at` of `from` holds.
+void CopyToken(Problem& to, Operand op, const Index& at, const Problem& from, const Index& from_at);
+
 /// Gives sequence `b` of `to` the inputs at real tokens of sequence `from_b`.
 void CopyTokens(Problem& to, int b, const Problem& from, int from_b);
 
