@@ -1,0 +1,164 @@
+// convex_hull
+//
+//   min_j v_jd - r <= O_id <= max_j v_jd + r      over the keys j that query i sees
+//   V >= 0   =>   O >= 0 exactly
+//
+// before rounding to storage. A sink is a key with V = 0 here.
+//
+// Preconditions: the row has a forward; the query sees a key and is in domain. The second line is
+// read from a second run, on |V|.
+//
+// r is the bound of oracle_agreement or this one, whichever is less. Let w_j >= 0 be the kernel's
+// weights, whatever the errors of its scores and exponentials, and l their exact sum (with that of
+// the sink): c = sum_j w_j v_j / l lies in the hull. The kernel's O differs from c by the rounding
+// of P, of the sum over keys, of the row sum and of the division alone. Each of these errors is at
+// most its share of sum_j w_j |v_j| / l <= max|v|, so that with rho the same errors for V = 1
+// [row_sum_radius] and f for each product or sum that is flushed
+//   |O - c| <= rho max|v| + (8 n + 16) f
+// So it does not grow with the size of the scores, as that of oracle_agreement does: where all that
+// is known of the scores is that they are large, O is still a mean of what the query sees.
+//
+// Exactly, in the second line, since every weight, rescale, partial sum and divisor is at least 0,
+// and rounding keeps that.
+
+#include <algorithm>
+#include <cmath>
+
+#include "harness/judge/property.h"
+#include "properties/support/run.h"
+#include "properties/support/run_oracle.h"
+#include "reference/bounds.h"
+
+namespace padproof {
+namespace {
+
+const char* Inapplicable(const KernelTraits&, bool has_forward, bool) {
+  return has_forward ? nullptr : "has no forward";
+}
+
+void Prepare(Case& c, const KernelTraits& traits, Random&) {
+  c.backward = false;
+  c = WithAllowedFill(traits, c);
+}
+
+struct Hull {
+  double low = 0, high = 0;
+};
+
+/// Of column d of V, over the keys of a row.
+Hull HullOf(const Problem& problem, const reference::ForwardRow& row, const Index& at) {
+  const Case& c = problem.c();
+  Hull hull{INFINITY, -INFINITY};
+  if (c.sink) hull = {0, 0};
+  for (int key : row.keys) {
+    const double v = problem.Real(Operand::v, {at.b, at.h / c.group, key, at.d});
+    hull = {std::min(hull.low, v), std::max(hull.high, v)};
+  }
+  return hull;
+}
+
+void JudgeRow(const Problem& problem, const reference::ForwardRow& row, Index at,
+              WithinBound& bound) {
+  const Dtype dtype = problem.c().dtype;
+  for (; at.d < problem.Columns(Operand::o); ++at.d) {
+    const Hull hull = HullOf(problem, row, at);
+    const double most = std::max(std::fabs(hull.low), std::fabs(hull.high));
+    const double rounding =
+        row.row_sum_radius * most + (8.0 * row.visible + 16) * reference::kFlush;
+    const double whole = row.out[static_cast<size_t>(at.d)].radius;
+    const double radius = rounding <= whole ? rounding : whole;
+    const uint32_t bits = problem.BitsAt(Operand::o, at);
+    const double o = Decode(dtype, bits);
+    double ratio = 0;
+    if (!(o >= hull.low)) ratio = reference::Ratio(dtype, bits, {hull.low, radius});
+    if (!(o <= hull.high)) ratio = reference::Ratio(dtype, bits, {hull.high, radius});
+    bound.Add(NameOf(Operand::o), ratio, [&] {
+      Failure failure;
+      failure.kind = std::isnan(o) ? kind::kNan : kind::kValue;
+      failure.region = NameOf(Operand::o);
+      failure.where = Where(Operand::o, at);
+      failure.expected = "V that the query sees: " + Number(hull.low) + " to " + Number(hull.high) +
+                         " +- " + Number(radius);
+      failure.got = "kernel: " + Number(o);
+      return failure;
+    });
+  }
+}
+
+void JudgeSign(const Problem& problem, Index at, WithinBound& bound) {
+  for (; at.d < problem.Columns(Operand::o); ++at.d) {
+    const double o = problem.Real(Operand::o, at);
+    bound.Add(NameOf(Operand::o), o >= 0 ? 0 : INFINITY, [&] {
+      Failure failure;
+      failure.kind = std::isnan(o) ? kind::kNan : kind::kValue;
+      failure.region = NameOf(Operand::o);
+      failure.where = Where(Operand::o, at);
+      failure.expected = "V >= 0: 0 or more";
+      failure.got = "kernel: " + Number(o);
+      return failure;
+    });
+  }
+}
+
+/// Real queries that see a key and are in domain.
+template <class Judge>
+void ForEachRow(RunOracle& run, WithinBound& bound, Judge judge) {
+  const Problem& problem = run.problem();
+  const Case& c = problem.c();
+  for (Index at{0, 0, 0, 0}; at.b < c.batch(); ++at.b) {
+    for (at.h = 0; at.h < c.heads; ++at.h) {
+      for (at.i = 0; at.i < problem.RealRows(Operand::o, at.b); ++at.i) {
+        if (SeesNothing(c, at.b, at.h, at.i)) continue;
+        const reference::ForwardRow& row = run.Row(at);
+        if (row.out_of_domain.empty()) {
+          judge(row, at);
+        } else {
+          bound.Skip(row.out_of_domain);
+        }
+      }
+    }
+  }
+}
+
+void MakePositive(Problem& problem) {
+  const Case& c = problem.c();
+  for (Index at{0, 0, 0, 0}; at.b < c.batch(); ++at.b) {
+    for (at.h = 0; at.h < c.heads_kv(); ++at.h) {
+      for (at.i = 0; at.i < problem.RealRows(Operand::v, at.b); ++at.i) {
+        for (at.d = 0; at.d < c.value_dim(); ++at.d) {
+          problem.SetReal(Operand::v, at, std::fabs(problem.Real(Operand::v, at)));
+        }
+      }
+    }
+  }
+}
+
+Verdict Check(const KernelRow& kernel, const Case& original) {
+  Case c = WithAllowedFill(kernel.traits, original);
+  c.backward = false;
+  Problem drawn(c), positive = drawn;
+  MakePositive(positive);
+  if (auto verdict = Run(kernel, drawn)) return *verdict;
+  if (auto verdict = Run(kernel, positive)) return *verdict;
+  RunOracle first(kernel, drawn, "as drawn"), second(kernel, positive, "|V|");
+  WithinBound bound;
+  ForEachRow(first, bound, [&](const reference::ForwardRow& row, const Index& at) {
+    JudgeRow(drawn, row, at, bound);
+  });
+  ForEachRow(second, bound, [&](const reference::ForwardRow& row, const Index& at) {
+    JudgeRow(positive, row, at, bound);
+    JudgeSign(positive, at, bound);
+  });
+  return bound.verdict(kernel.traits.numerics);
+}
+
+PADPROOF_PROPERTY({.name = "convex_hull",
+                   .statement = "every output lies between the least and the greatest value that "
+                                "its query sees, and none is negative where no value is",
+                   .inapplicable = Inapplicable,
+                   .prepare = Prepare,
+                   .check = Check,
+                   .has_bound = true});
+
+}  // namespace
+}  // namespace padproof
