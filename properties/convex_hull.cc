@@ -8,15 +8,9 @@
 // Preconditions: the row has a forward; the query sees a key and is in domain. The second line is
 // read from a second run, on |V|.
 //
-// r is the bound of oracle_agreement or this one, whichever is less. Let w_j >= 0 be the kernel's
-// weights, whatever the errors of its scores and exponentials, and l their exact sum (with that of
-// the sink): c = sum_j w_j v_j / l lies in the hull. The kernel's O differs from c by the rounding
-// of P, of the sum over keys, of the row sum and of the division alone. Each of these errors is at
-// most its share of sum_j w_j |v_j| / l <= max|v|, so that with rho the same errors for V = 1
-// [row_sum_radius] and f for each product or sum that is flushed
-//   |O - c| <= rho max|v| + (8 n + 16) f
-// So it does not grow with the size of the scores, as that of oracle_agreement does: where all that
-// is known of the scores is that they are large, O is still a mean of what the query sees.
+// r is the bound of oracle_agreement or that of support/hull.h, which knows nothing of the scores,
+// whichever is less. The latter does not grow with their size: where all that is known of them is
+// that they are large, O is still a mean of what the query sees.
 //
 // Exactly, in the second line, since every weight, rescale, partial sum and divisor is at least 0,
 // and rounding keeps that.
@@ -25,9 +19,9 @@
 #include <cmath>
 
 #include "harness/judge/property.h"
+#include "properties/support/hull.h"
 #include "properties/support/run.h"
 #include "properties/support/run_oracle.h"
-#include "reference/bounds.h"
 
 namespace padproof {
 namespace {
@@ -63,10 +57,7 @@ void JudgeRow(const Problem& problem, const reference::ForwardRow& row, Index at
   for (; at.d < problem.Columns(Operand::o); ++at.d) {
     const Hull hull = HullOf(problem, row, at);
     const double most = std::max(std::fabs(hull.low), std::fabs(hull.high));
-    const double rounding =
-        row.row_sum_radius * most + (8.0 * row.visible + 16) * reference::kFlush;
-    const double whole = row.out[static_cast<size_t>(at.d)].radius;
-    const double radius = rounding <= whole ? rounding : whole;
+    const double radius = HullRadius(row, at.d, most);
     const uint32_t bits = problem.BitsAt(Operand::o, at);
     const double o = Decode(dtype, bits);
     double ratio = 0;

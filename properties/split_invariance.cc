@@ -11,28 +11,19 @@
 // count keys from an end, and no sink, which would count twice. A part without a visible key, also
 // by n1 = 0, belongs to it if the row promises O = 0 and LSE = -inf there.
 //
-// R: let e_s be the largest error of the stored LSE_s and p_s that of O_s, bound and rounding to
-// storage, and w_s, O_s, LSE' from here on the exact ones, w^_s what the stored LSE_s give. With
-// d = error of LSE_1 - error of LSE_2, |d| <= e_1 + e_2:
-//   w^_1 - w_1 = w_1 w_2 (e^d - 1) / (w_1 e^d + w_2) = -(w^_2 - w_2)
-// whose denominator is at least 1 for d >= 0 and at least e^d for d < 0, so that in both cases
-//   |w^_1 - w_1| <= w_1 w_2 (e^(e_1 + e_2) - 1) =: q
-//   |merged - O'| = |(w^_1 - w_1)(O_1 - O_2) + sum_s w^_s (stored O_s - O_s)|
-//                <= q |O_1 - O_2| + w^_1 p_1 + w^_2 p_2 = R
-// and ln sum exp grows with each LSE_s: -ln sum w_s e^-e_s and ln sum w_s e^e_s are how far it can
-// be off, of which by convexity the second is the larger: R_lse.
+// R and R_lse are the bounds of the merge (support/merge.h): those of both parts by their weights,
+// and what errors of the LSEs move between them.
 //
 // Why a bound and not bits: the parts are rounded to storage, and sums run in another order.
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "harness/judge/property.h"
+#include "properties/support/merge.h"
 #include "properties/support/run.h"
 #include "properties/support/run_oracle.h"
 #include "properties/support/twins.h"
-#include "reference/bounds.h"
 
 namespace padproof {
 namespace {
@@ -82,109 +73,29 @@ Problem Part(const Problem& whole, int m, bool last) {
   return part;
 }
 
-/// What one part gives of a query: its stored LSE and how far off it may be.
-struct PartRow {
-  const reference::ForwardRow* row = nullptr;
-  double lse = 0, lse_error = 0;  // as stored
-  double weight = 0;              // exact, of the merge
-  double merged_weight = 0;       // by the stored LSEs
-
-  bool empty() const { return row->visible == 0; }
-};
-
-/// A query on its way through the merge.
-class Merge {
- public:
-  Merge(std::array<RunOracle*, 2> parts, RunOracle& whole, const Index& at)
-      : problems_{&parts[0]->problem(), &parts[1]->problem()}, whole_(whole), at_(at) {
-    for (size_t s = 0; s < 2; ++s) {
-      const reference::ForwardRow& row = parts[s]->Row(at);
-      parts_[s].row = &row;
-      parts_[s].lse = problems_[s]->Real(Operand::lse, at);
-      if (row.visible == 0) continue;
-      const reference::Judged& lse = row.lse;
-      const double most = std::fabs(lse.centre) + lse.radius;
-      parts_[s].lse_error = lse.radius + reference::HalfUlp(Dtype::f32, most);
-    }
-    const double exact[2] = {Exact(0), Exact(1)}, stored[2] = {parts_[0].lse, parts_[1].lse};
-    const double total = Merged(exact);
-    lse_ = Merged(stored);
-    for (size_t s = 0; s < 2; ++s) {
-      parts_[s].weight = std::exp(exact[s] - total);
-      parts_[s].merged_weight = std::exp(stored[s] - lse_);
-    }
+/// One query in one call against both parts.
+void JudgeQuery(std::array<RunOracle*, 2> parts, RunOracle& whole, const Index& query,
+                WithinBound& bound) {
+  std::array<MergePart, 2> merged;
+  for (size_t s = 0; s < 2; ++s) {
+    const reference::ForwardRow& row = parts[s]->Row(query);
+    if (!row.out_of_domain.empty()) return bound.Skip(row.out_of_domain);
+    merged[s] = {&row, parts[s]->problem().Real(Operand::lse, query)};
   }
-
-  /// "" or why nothing is proven about it.
-  std::string OutOfDomain() const {
-    for (const PartRow& part : parts_) {
-      if (!part.row->out_of_domain.empty()) return part.row->out_of_domain;
-    }
-    return whole_.Row(at_).out_of_domain;
+  const reference::ForwardRow& row = whole.Row(query);
+  if (!row.out_of_domain.empty()) return bound.Skip(row.out_of_domain);
+  const Merge merge(merged, whole.problem().c().dtype);
+  const auto judge = [&](Operand op, const Index& at, reference::Judged judged, double radius) {
+    judged.radius += radius;
+    CompareWith(judged, op, at, "two parts merged", whole, bound);
+  };
+  judge(Operand::lse, query, merge.Lse(), row.lse.radius);
+  for (Index at = query; at.d < whole.problem().Columns(Operand::o); ++at.d) {
+    const reference::Judged out = merge.Out(
+        at.d, {parts[0]->problem().Real(Operand::o, at), parts[1]->problem().Real(Operand::o, at)});
+    judge(Operand::o, at, out, row.out[static_cast<size_t>(at.d)].radius);
   }
-
-  void JudgeLse(WithinBound& bound) const {
-    double growth = 0;
-    for (const PartRow& part : parts_) {
-      if (!part.empty()) growth += part.weight * std::expm1(part.lse_error);
-    }
-    Judge(Operand::lse, at_, lse_, std::log1p(growth) + 0x1p-48 * std::fabs(lse_),
-          whole_.Row(at_).lse.radius, bound);
-  }
-
-  void JudgeOut(WithinBound& bound) const {
-    const Dtype dtype = whole_.problem().c().dtype;
-    const double error = parts_[0].lse_error + parts_[1].lse_error;
-    double weights = parts_[0].weight * parts_[1].weight * std::expm1(error) * (1 + 1e-6);
-    if (!(weights <= 1)) weights = 1;
-    for (Index at = at_; at.d < whole_.problem().Columns(Operand::o); ++at.d) {
-      double merged = 0, parts = 0, apart = 0, difference = 0, magnitude = 0;
-      bool overflows = false;
-      for (size_t s = 0; s < 2; ++s) {
-        const reference::Judged& out = parts_[s].row->out[static_cast<size_t>(at.d)];
-        const double stored = problems_[s]->Real(Operand::o, at);
-        const double most = std::fabs(out.centre) + out.radius;
-        const double rounding = parts_[s].empty() ? 0 : reference::HalfUlp(dtype, most);
-        merged += parts_[s].merged_weight * stored;
-        parts += parts_[s].merged_weight * (out.radius + rounding);
-        magnitude += most;
-        apart += out.radius;
-        difference += s == 0 ? out.centre : -out.centre;
-        overflows = overflows || most > FactsOf(dtype).max_finite;
-      }
-      if (overflows) {
-        bound.Skip("O of a part stored");
-        continue;
-      }
-      const double radius =
-          weights * (std::fabs(difference) + apart) + parts + 0x1p-40 * parts + 0x1p-48 * magnitude;
-      Judge(Operand::o, at, merged, radius, whole_.Row(at_).out[static_cast<size_t>(at.d)].radius,
-            bound);
-    }
-  }
-
- private:
-  double Exact(size_t s) const { return parts_[s].empty() ? -INFINITY : parts_[s].row->lse.centre; }
-
-  static double Merged(const double* lse) {
-    const double most = std::max(lse[0], lse[1]);
-    if (std::isnan(lse[0]) || std::isnan(lse[1])) return NAN;
-    return most + std::log(std::exp(lse[0] - most) + std::exp(lse[1] - most));
-  }
-
-  void Judge(Operand op, const Index& at, double merged, double radius, double whole,
-             WithinBound& bound) const {
-    const double both = radius + whole;
-    CompareWith({.centre = merged, .radius = both >= 0 ? both : INFINITY}, op, at,
-                "two parts merged", whole_, bound);
-  }
-
-  std::array<const Problem*, 2> problems_;
-  std::array<PartRow, 2> parts_;
-  RunOracle& whole_;
-  Index at_;
-  double lse_ = 0;
-};
+}
 
 Verdict Check(const KernelRow& kernel, const Case& original) {
   const KernelTraits& traits = kernel.traits;
@@ -217,13 +128,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
                  IsPromised(traits, part.c(), Operand::lse, at);
         };
         if (!promised(before) || !promised(after)) continue;
-        const Merge merge({&first, &second}, one, at);
-        if (const std::string why = merge.OutOfDomain(); !why.empty()) {
-          bound.Skip(why);
-          continue;
-        }
-        merge.JudgeLse(bound);
-        merge.JudgeOut(bound);
+        JudgeQuery({&first, &second}, one, at, bound);
       }
     }
   }
