@@ -18,7 +18,8 @@
 // Where kernels may differ, 2 and 3 ask for less. In tiles, a hidden pair of a loud query is a
 // product with a weight of 0: it takes finite content, not NaN, to other keys of the same head. And
 // rows that promise to stand finite pads alone may load what is near a tile, and multiply it by 0:
-// 3 asks them for dQ alone, whose rows no product brings together.
+// 3 asks them for dQ alone, whose rows no product brings together. (A kernel that quantises dO with
+// a scale that rows share brings them together; it has no numerics profile here.)
 
 #include <optional>
 #include <string>
