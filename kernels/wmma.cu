@@ -6,10 +6,10 @@
 // memory. A query that sees no key gets O = 0 and LSE = -inf, and so does every padded query slot;
 // every element of O and LSE is written, inputs are not. LSE is the natural logarithm. P is rounded
 // to the operands' type before it meets V, the row sum adds it unrounded; all else is fp32, and O
-// is rounded once, when it is stored. A NaN in a real token shows in the rows that see it, and what
-// a row does not see does not reach it, NaN and infinity included: a tile whose V holds one is not
-// multiplied by tensor cores, which would spread it by 0 * NaN. A call gives the same bits whenever
-// it is repeated.
+// is rounded once, when it is stored. A NaN in a real token shows in the rows that see it. It
+// reaches no other row, and infinity does not either: a tile whose V holds one is not multiplied by
+// tensor cores, which would spread it by 0 * NaN (on a device, that tile is then summed in another
+// order). A call gives the same bits whenever it is repeated.
 //
 // A fragment does not tell which row an element belongs to, so what is done row by row (softmax,
 // rescaling) is done in shared memory: scores, P and the accumulator live there.
@@ -272,7 +272,7 @@ __global__ void __launch_bounds__(Tile::kThreads)
   SIMT_DYNAMIC_SHARED(unsigned char, memory);
   const Tiles<T, Tile> tiles(memory, shape.dim, shape.dim_v);
   const bool by_tensor = shape.mask_form != MaskForm::lengths;
-  SIMT_SHARED(seen_keys, int[2][Tile::kColumns]);
+  SIMT_SHARED(seen_keys, int[2][Tile::kColumns]);  // by buffer: two tiles start without a barrier
   float* o_row = tiles.o + row * tiles.ld_o;
   for (int d = lane; d < Whole(shape.dim_v); d += Tile::kLanes) o_row[d] = 0.f;
 
