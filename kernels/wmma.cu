@@ -193,7 +193,8 @@ struct Query {
       const int j = lane + n * Tile::kLanes, key = key0 + j;
       const float added = Added(key);
       const bool visible = added > -INFINITY;
-      const float s = ScoreOf(shape, seq, h, i, key, dot[j]).s + added;
+      const float bias = visible ? added + BiasOf<T>(shape, seq, b, h, i, key) : 0.f;
+      const float s = ScoreOf(shape, seq, h, i, key, dot[j]).s + bias;
       score[n] = visible ? s : -INFINITY;
       if (visible) sees_any = 1.f;
       tile_max = fmaxf(tile_max, score[n]);

@@ -1,8 +1,8 @@
 // value_symmetry
 //
-//   O(-V) = -O(V)            and of its gradients dQ and dK change sign, dV and LSE stay
-//   dQ, dK, dV at -dO are those at dO with the other sign
-//   O, LSE(-Q, -K) = O, LSE(Q, K)     where dQ and dK change sign and dV stays
+//   O(-V) = -O(V)            and of its gradients dQ, dK and dBias change sign, dV and LSE stay
+//   dQ, dK, dV, dBias at -dO are those at dO with the other sign
+//   O, LSE(-Q, -K) = O, LSE(Q, K)     where dQ and dK change sign, dV and dBias stay
 //
 // bit for bit at real tokens, zeros of either sign being one value.
 //
@@ -51,9 +51,9 @@ bool Has(const std::vector<Operand>& operands, Operand op) {
 const std::vector<Reflection>& Reflections() {
   using enum Operand;
   static const std::vector<Reflection> all{
-      {.label = "-V", .inputs = {v}, .odd = {o, dq, dk}},
+      {.label = "-V", .inputs = {v}, .odd = {o, dq, dk, dbias}},
       {.label = "-Q and -K", .inputs = {q, k}, .odd = {dq, dk}},
-      {.label = "-dO", .inputs = {d_o}, .odd = {dq, dk, dv}, .backward = true},
+      {.label = "-dO", .inputs = {d_o}, .odd = {dq, dk, dv, dbias}, .backward = true},
   };
   return all;
 }
@@ -83,7 +83,7 @@ std::optional<Failure> Compare(const Problem& drawn, const Problem& other, Opera
   for (Index at{0, 0, 0, 0}; at.b < drawn.c().batch(); ++at.b) {
     for (at.h = 0; at.h < drawn.Heads(op); ++at.h) {
       for (at.i = 0; at.i < drawn.RealRows(op, at.b); ++at.i) {
-        for (at.d = 0; at.d < drawn.Columns(op); ++at.d) {
+        for (at.d = 0; at.d < drawn.RealColumns(op, at.b); ++at.d) {
           const uint32_t x = drawn.BitsAt(op, at) ^ (odd ? SignOf(dtype) : 0);
           const uint32_t y = other.BitsAt(op, at);
           failures.Add(SameBits(dtype, x, y, ZeroSign::any), [&] {

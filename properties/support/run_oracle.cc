@@ -14,10 +14,7 @@ const char* OrNull(const std::string& out_of_domain) {
 
 const reference::Judged& ElementOf(const reference::Gradients& gradients, Operand op, int row,
                                    int d) {
-  const auto& matrix = op == Operand::dq   ? gradients.dq
-                       : op == Operand::dk ? gradients.dk
-                                           : gradients.dv;
-  return matrix[static_cast<size_t>(row)][static_cast<size_t>(d)];
+  return gradients.Of(op)[static_cast<size_t>(row)][static_cast<size_t>(d)];
 }
 
 /// Two stored numbers within `distance` of each other before rounding.
@@ -102,7 +99,7 @@ void CompareRuns(Operand op, RunOracle& first, RunOracle& second, const Place& p
           continue;
         }
         Index at = *to;
-        for (; from.d < x.Columns(op); ++from.d, ++at.d) {
+        for (; from.d < x.RealColumns(op, b); ++from.d, ++at.d) {
           const Proven a = first.Of(op, from), z = second.Of(op, at);
           if (a.out_of_domain != nullptr || z.out_of_domain != nullptr) {
             bound.Skip(a.out_of_domain != nullptr ? a.out_of_domain : z.out_of_domain);
