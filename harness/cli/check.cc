@@ -1,12 +1,13 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+#include <vector>
 
 #include "harness/cli/commands.h"
 #include "harness/drivers/catalogue.h"
+#include "harness/drivers/exhaust.h"
 #include "harness/drivers/run.h"
 #include "harness/report/failure.h"
 #include "harness/report/progress.h"
@@ -18,6 +19,10 @@ namespace {
 struct CheckFlags : SearchFlags {
   bool json = false;
   bool verbose = false;
+  bool exhaustive = false;
+  bool cases_given = false;  // --cases and --seed as they were typed, not by default
+  bool seed_given = false;
+  int64_t from = 0;
 };
 
 int ExitCodeOf(const RunResult& result) {
@@ -25,48 +30,112 @@ int ExitCodeOf(const RunResult& result) {
   return result.any_failure() || result.any_vacuous() ? kExitFails : kExitHolds;
 }
 
+using Kernels = std::vector<KernelInfo>;
+using Laws = std::vector<const Property*>;
+
+RunEvents Show(Progress& progress, bool silent) {
+  if (silent) return {};
+  return {.judged = {},
+          .found = [&](const Finding& f) { progress.Print(FoundLine(f)); },
+          .finished =
+              [&](const Cell& cell) {
+                if (cell.finding) progress.Print("\n" + Report(*cell.finding) + "\n");
+              },
+          .progress = [&](int64_t cases, size_t cells) { progress.Show(cases, cells); }};
+}
+
+void PrintEnd(const RunResult& result, const Kernels& kernels, const Laws& laws,
+              const CheckFlags& flags) {
+  if (flags.json) {
+    fmt::print("{}", TableJson(result));
+  } else {
+    fmt::print("{}{}", Table(result, kernels, laws, flags.verbose), Conclusion(result));
+  }
+}
+
+int CheckDrawn(const CheckFlags& flags, const Kernels& kernels, const Laws& laws) {
+  const SearchOptions options = OptionsOf(flags);
+  const int jobs = JobsOf(flags.jobs);
+  if (!flags.json) {
+    fmt::print("padproof check: seed {}, {} kernels, {} laws, {} cases a cell, {} jobs\n",
+               options.seed, kernels.size(), laws.size(), options.cases, jobs);
+  }
+  Progress progress(flags.json ? 0 : kernels.size() * laws.size());
+  const RunResult result =
+      Run(kernels, laws, options, jobs, flags.seconds, Show(progress, flags.json));
+  progress.Clear();
+  PrintEnd(result, kernels, laws, flags);
+  return ExitCodeOf(result);
+}
+
+int CheckExhaustive(const CheckFlags& flags, const Kernels& kernels, const Laws& laws) {
+  const ScopePart part{.from = flags.from, .count = flags.cases_given ? flags.cases : INT64_MAX};
+  int64_t cells = 0, cases = 0;
+  for (const KernelInfo& kernel : kernels) {
+    const int64_t within = CasesWithin(kernel, part);
+    for (const Property* law : laws) {
+      if (!Inapplicable(*law, kernel).empty()) continue;
+      cells += 1;
+      cases += within;
+    }
+  }
+  if (cases == 0) {
+    return Complain("no scope has a case number " + std::to_string(flags.from), kExitUsage);
+  }
+  const int jobs = JobsOf(flags.jobs);
+  if (!flags.json) {
+    fmt::print("padproof check --exhaustive: {} kernels, {} laws, {} cells, {} cases, {} jobs\n",
+               kernels.size(), laws.size(), cells, cases, jobs);
+  }
+  Progress progress(flags.json ? 0 : kernels.size() * laws.size(), cases);
+  const ExhaustResult result = Exhaust(kernels, laws, OptionsOf(flags), part, jobs, flags.seconds,
+                                       Show(progress, flags.json));
+  progress.Clear();
+  PrintEnd(result, kernels, laws, flags);
+  if (result.resume >= 0 && !flags.json) {
+    fmt::print(
+        "the time was over: case {} is the first that some cell has not judged; go on with "
+        "--from {}\n",
+        result.resume, result.resume);
+  }
+  return ExitCodeOf(result);
+}
+
 int Check(const CheckFlags& flags) {
+  if (flags.exhaustive && flags.seed_given) {
+    return Complain("--exhaustive draws nothing: leave --seed out", kExitUsage);
+  }
   const auto laws = FindLaws(flags.laws);
   if (!laws) return Complain(laws.error().message, kExitUsage);
   Worker worker;
   const auto kernels = FindKernels(flags.kernels, worker);
   if (!kernels) return Complain(kernels.error().message, kExitUsage);
-  const SearchOptions options = OptionsOf(flags);
-  const int jobs = JobsOf(flags.jobs);
-  if (!flags.json) {
-    fmt::print("padproof check: seed {}, {} kernels, {} laws, {} cases a cell, {} jobs\n",
-               options.seed, kernels->size(), laws->size(), options.cases, jobs);
-  }
-  Progress progress(flags.json ? 0 : kernels->size() * laws->size());
-  const RunEvents events{
-      .found =
-          [&](const Finding& f) {
-            if (!flags.json) progress.Print(FoundLine(f));
-          },
-      .finished =
-          [&](const Cell& cell) {
-            if (!flags.json && cell.finding) progress.Print("\n" + Report(*cell.finding) + "\n");
-          },
-      .progress = [&](int64_t cases, size_t cells) { progress.Show(cases, cells); }};
-  const RunResult result = Run(*kernels, *laws, options, jobs, flags.seconds, events);
-  progress.Clear();
-  if (flags.json) {
-    fmt::print("{}", TableJson(result));
-  } else {
-    fmt::print("{}{}", Table(result, *kernels, *laws, flags.verbose), Conclusion(result));
-  }
-  return ExitCodeOf(result);
+  return flags.exhaustive ? CheckExhaustive(flags, *kernels, *laws)
+                          : CheckDrawn(flags, *kernels, *laws);
 }
 
 }  // namespace
 
 void AddCheck(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<CheckFlags>();
-  CLI::App* command = app.add_subcommand("check", "every law on every kernel, with random cases");
+  CLI::App* command =
+      app.add_subcommand("check", "every law on every kernel, with random cases or all small ones");
   AddSearchFlags(*command, *flags);
+  CLI::Option* exhaustive =
+      command->add_flag("--exhaustive", flags->exhaustive,
+                        "judge each case of a scope (about 10^5 small ones a kernel) instead of "
+                        "drawing; then --cases "
+                        "is how many of them from --from on (default: all), and --seed is refused");
+  command->add_option("--from", flags->from, "number of the first case of the scope")
+      ->check(CLI::Range(int64_t{0}, INT64_MAX))
+      ->needs(exhaustive);
   command->add_flag("--json", flags->json, "the result as JSON on stdout");
   command->add_flag("--verbose,-v", flags->verbose, "say why cases were skipped");
-  command->callback([flags, &exit_code] { exit_code = Check(*flags); });
+  command->callback([flags, command, &exit_code] {
+    flags->cases_given = command->count("--cases") > 0;
+    flags->seed_given = command->count("--seed") > 0;
+    exit_code = Check(*flags);
+  });
 }
 
 }  // namespace padproof

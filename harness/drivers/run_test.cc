@@ -171,11 +171,31 @@ TEST_F(RatiosTest, WhatItCannotReadOrMustNotWriteIsBadUsage) {
   EXPECT_EQ(Ratios("flash_fwd.4x4@simt", "determinism"), 2) << "no bound: " << text_;
 }
 
+TEST_F(RunTest, AnExhaustiveRunSaysItsSizeFirstAndItsShareLast) {
+  const std::string log = folder_ + "/log";
+  const pid_t run = Start({"check", "--exhaustive", "--kernel", "flash_fwd.4x4@simt", "--law",
+                           "guards_intact,gradient_agreement", "--from", "5000", "--cases", "200",
+                           "--corpora", folder_},
+                          log);
+  EXPECT_EQ(ExitCode(run), 0);
+  const std::string text = Read(log);
+  for (const char* expected :
+       {"padproof check --exhaustive: 1 kernels, 2 laws, 1 cells, 200 cases, ",
+        "scope: 200 cases, all judged under 1 laws",
+        "  flash_fwd.4x4@simt: gradient_agreement: has no backward",
+        "200 cases judged of 200 in scope (100.0%)"}) {
+    EXPECT_NE(text.find(expected), std::string::npos) << expected << " in\n" << text;
+  }
+}
+
 TEST_F(RunTest, BadInputIsOneLineAndExitCodeTwo) {
   const std::vector<std::vector<std::string>> bad{
       {"check", "--kernel", "no_such_kernel"},
       {"check", "--law", "no_such_law"},
       {"check", "--cases", "-1"},
+      {"check", "--from", "1"},
+      {"check", "--exhaustive", "--seed", "1"},
+      {"check", "--exhaustive", "--kernel", "flash_fwd@simt", "--from", "1000000000"},
       {"replay", "nonsense"},
       {"replay", "guards_intact misbehaving.shout@cpu lens_q=1 lens_k=x dim=1"},
       {"replay", folder_},

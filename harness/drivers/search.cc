@@ -86,6 +86,50 @@ void ShrinkFinding(Finding& finding, const KernelInfo& kernel, Worker& worker,
   Save(finding, options.corpora);
 }
 
+bool JudgeInto(Cell& cell, const Case& c, int nth, Worker& worker, const SearchOptions& options,
+               const SearchEvents& events) {
+  const KernelInfo& kernel = *cell.kernel;
+  const Property& law = *cell.law;
+  const auto verdict = worker.Judge(kernel, law.name, Print(c), options.deadline_seconds);
+  if (!verdict) {
+    cell.error = verdict.error().message;
+    return false;
+  }
+  ++cell.cases;
+  if (events.judged) events.judged({kernel, law, c, *verdict});
+  if (verdict->outcome == Outcome::not_applicable) {
+    ++cell.skipped[verdict->reason];
+    return true;
+  }
+  if (verdict->outcome == Outcome::out_of_domain) {
+    ++cell.out_of_domain;
+    return true;
+  }
+  const auto classes = Classify(c, kernel.traits.tile_k);
+  for (size_t k = 0; k < classes.size(); ++k) cell.classes[k] += classes[k];
+  if (verdict->outcome == Outcome::unexplained && cell.unexplained++ == 0) {
+    cell.first_unexplained = verdict->reason + ": " + Print(Entry{law.name, kernel.id, c});
+  }
+  if (Held(verdict->outcome)) {
+    ++cell.held;
+    for (const Closeness& close : verdict->closeness) {
+      double& worst = cell.worst_ratio[close.region];
+      worst = std::max(worst, close.worst);
+    }
+    return true;
+  }
+  Failure failure = verdict->failure;
+  NoteIfNotAlone(failure, kernel, law, c, worker, options);
+  cell.finding = Finding{.entry = {law.name, kernel.id, c},
+                         .failure = failure,
+                         .statement = law.statement,
+                         .source = kernel.file,
+                         .cases = nth};
+  Save(*cell.finding, options.corpora);
+  if (events.found) events.found(*cell.finding);
+  return false;
+}
+
 Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
             const SearchOptions& options, const SearchEvents& events) {
   Cell cell{.kernel = &kernel, .law = &law, .inapplicable = Inapplicable(law, kernel)};
@@ -100,47 +144,9 @@ Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
     Case c = DrawCase(domain, stream, index, SizeAt(index, options));
     Random random(HashOf({stream, static_cast<uint64_t>(index), 1}));
     law.prepare(c, kernel.traits, random);
-    const auto verdict = worker.Judge(kernel, law.name, Print(c), options.deadline_seconds);
-    if (!verdict) {
-      cell.error = verdict.error().message;
-      break;
-    }
-    ++cell.cases;
-    if (events.judged) events.judged({kernel, law, c, *verdict});
-    if (verdict->outcome == Outcome::not_applicable) {
-      ++cell.skipped[verdict->reason];
-      continue;
-    }
-    if (verdict->outcome == Outcome::out_of_domain) {
-      ++cell.out_of_domain;
-      continue;
-    }
-    const auto classes = Classify(c, kernel.traits.tile_k);
-    for (size_t k = 0; k < classes.size(); ++k) cell.classes[k] += classes[k];
-    if (verdict->outcome == Outcome::unexplained && cell.unexplained++ == 0) {
-      cell.first_unexplained = verdict->reason + ": " + Print(Entry{law.name, kernel.id, c});
-    }
-    if (Held(verdict->outcome)) {
-      ++cell.held;
-      for (const Closeness& close : verdict->closeness) {
-        double& worst = cell.worst_ratio[close.region];
-        worst = std::max(worst, close.worst);
-      }
-      continue;
-    }
-    Failure failure = verdict->failure;
-    NoteIfNotAlone(failure, kernel, law, c, worker, options);
-    Finding finding{.entry = {law.name, kernel.id, c},
-                    .failure = failure,
-                    .statement = law.statement,
-                    .source = kernel.file,
-                    .cases = cell.cases};
-    Save(finding, options.corpora);
-    if (events.found) events.found(finding);
-    ShrinkFinding(finding, kernel, worker, options);
-    cell.finding = std::move(finding);
-    break;
+    if (!JudgeInto(cell, c, index + 1, worker, options, events)) break;
   }
+  if (cell.finding) ShrinkFinding(*cell.finding, kernel, worker, options);
   cell.seconds = elapsed();
   return cell;
 }

@@ -1,4 +1,5 @@
-// Random search in one cell of the table: one law on one kernel.
+// One cell of the table: one law on one kernel. Judging a case in it, whoever chose the case; and
+// random search.
 
 #pragma once
 
@@ -56,6 +57,7 @@ struct Cell {
   std::optional<Finding> finding;
   std::string error;  // the harness itself failed here
   double seconds = 0;
+  int64_t scope = 0;  // of an exhaustive run: cases that it was to judge; 0: cases were drawn
 
   /// A cell that should have run and tested nothing is as red as a failure.
   bool vacuous() const { return inapplicable.empty() && held == 0 && !finding && error.empty(); }
@@ -78,6 +80,13 @@ struct SearchEvents {
 /// Why a law does not speak about a kernel, or "".
 std::string Inapplicable(const Property& law, const KernelInfo& kernel);
 
+/// Judges a case, the `nth` of its cell from 1 on, and counts it there. A failure becomes the
+/// cell's finding, saved and not yet shrunk. False when the cell is over: it has a finding or an
+/// error.
+bool JudgeInto(Cell& cell, const Case& c, int nth, Worker& worker, const SearchOptions& options,
+               const SearchEvents& events);
+
+/// Draws cases until one fails.
 Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
             const SearchOptions& options, const SearchEvents& events);
 

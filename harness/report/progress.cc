@@ -2,21 +2,34 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace padproof {
 
-Progress::Progress(size_t cells)
-    : cells_(cells), on_terminal_(cells > 0 && isatty(STDOUT_FILENO) == 1) {}
+Progress::Progress(size_t cells, int64_t cases)
+    : cells_(cells), cases_(cases), on_terminal_(cells > 0 && isatty(STDOUT_FILENO) == 1) {}
 
 void Progress::Show(int64_t cases, size_t cells_done) {
-  if (!on_terminal_) return;
+  if (cells_ == 0) return;
+  const std::string all = cases_ > 0 ? "/" + std::to_string(cases_) : "";
+  if (!on_terminal_) {
+    const int64_t tenths = cases_ > 0 ? 10 * cases / cases_ : 0;
+    if (tenths <= tenths_ || tenths >= 10) return;
+    tenths_ = tenths;
+    std::printf("%lld%%: %zu/%zu cells, %lld%s cases\n", static_cast<long long>(10 * tenths),
+                cells_done, cells_, static_cast<long long>(cases), all.c_str());
+    std::fflush(stdout);
+    return;
+  }
   constexpr size_t kWidth = 30;
-  const size_t full = kWidth * cells_done / cells_;
+  const double done = cases_ > 0 ? static_cast<double>(cases) / static_cast<double>(cases_)
+                                 : static_cast<double>(cells_done) / static_cast<double>(cells_);
+  const size_t full = std::min(kWidth, static_cast<size_t>(kWidth * done));
   std::string bar(full, '#');
   bar.append(kWidth - full, '.');
-  std::printf("\r[%s] %zu/%zu cells, %lld cases", bar.c_str(), cells_done, cells_,
-              static_cast<long long>(cases));
+  std::printf("\r[%s] %zu/%zu cells, %lld%s cases", bar.c_str(), cells_done, cells_,
+              static_cast<long long>(cases), all.c_str());
   std::fflush(stdout);
   shown_ = true;
 }

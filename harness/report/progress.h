@@ -1,4 +1,4 @@
-// One line that overwrites itself on a terminal; nothing in a log.
+// One line that overwrites itself on a terminal. In a log nothing, or a line a tenth of the way.
 
 #pragma once
 
@@ -10,8 +10,9 @@ namespace padproof {
 
 class Progress {
  public:
-  /// `cells` is the total; 0 shows nothing.
-  explicit Progress(size_t cells);
+  /// `cells` is the total; 0 shows nothing. With `cases`, the total of an exhaustive run, the bar
+  /// counts cases, and a log has a line every tenth.
+  explicit Progress(size_t cells, int64_t cases = 0);
 
   void Show(int64_t cases, size_t cells_done);
   /// Prints text above the bar.
@@ -20,8 +21,10 @@ class Progress {
 
  private:
   size_t cells_;
+  int64_t cases_;
   bool on_terminal_;
   bool shown_ = false;
+  int64_t tenths_ = 0;  // in a log
 };
 
 }  // namespace padproof

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "harness/report/reasons.h"
 #include "harness/report/style.h"
 
 namespace padproof {
@@ -80,6 +81,31 @@ std::string Ratios(const RunResult& result, size_t kernels,
   return text;
 }
 
+/// Of an exhaustive run: how much of a kernel's scope each law has judged.
+std::string ScopeOf(const RunResult& result, const KernelInfo* kernel) {
+  int64_t scope = 0, laws = 0, fewest = INT64_MAX, most = 0, ended = 0;
+  for (const Cell& cell : result.cells) {
+    if (cell.kernel != kernel || cell.scope == 0) continue;
+    scope = cell.scope;
+    if (cell.finding || !cell.error.empty()) {
+      ++ended;
+      continue;
+    }
+    ++laws;
+    fewest = std::min<int64_t>(fewest, cell.cases);
+    most = std::max<int64_t>(most, cell.cases);
+  }
+  if (scope == 0) return {};
+  std::string text = fmt::format("scope: {} cases", scope);
+  if (laws > 0 && fewest == scope) text += fmt::format(", all judged under {} laws", laws);
+  if (laws > 0 && fewest < scope) {
+    text += fmt::format(", {} to {} ({:.1f}%) judged under each of {} laws", fewest, most,
+                        100.0 * static_cast<double>(fewest) / static_cast<double>(scope), laws);
+  }
+  if (ended > 0) text += fmt::format("; {} ended at a failure", ended);
+  return text;
+}
+
 }  // namespace
 
 std::string Table(const RunResult& result, const std::vector<KernelInfo>& kernels,
@@ -100,7 +126,11 @@ std::string Table(const RunResult& result, const std::vector<KernelInfo>& kernel
   for (size_t k = 0; k < kernels.size(); ++k) {
     text +=
         fmt::format("[{}] {}   {}\n", k + 1, kernels[k].id, Dim(ClassShares(result, &kernels[k])));
+    const std::string scope = ScopeOf(result, &kernels[k]);
+    if (!scope.empty()) text += fmt::format("    {}\n", scope);
   }
+  const std::string reasons = Reasons(result, kernels, laws);
+  if (!reasons.empty()) text += "- where a law does not speak about a kernel:\n" + reasons;
   for (const Cell& cell : result.cells) {
     const bool notable = cell.vacuous() || !cell.error.empty() || cell.unexplained > 0;
     if (verbose || notable) text += Details(cell);
@@ -110,16 +140,22 @@ std::string Table(const RunResult& result, const std::vector<KernelInfo>& kernel
 
 std::string Conclusion(const RunResult& result) {
   size_t failed = 0, vacuous = 0, errors = 0, ran = 0;
-  int64_t held = 0;
+  int64_t held = 0, scope = 0;
   for (const Cell& cell : result.cells) {
     failed += cell.finding.has_value();
     vacuous += cell.vacuous();
     errors += !cell.error.empty();
     ran += cell.inapplicable.empty();
     held += cell.held;
+    scope += cell.scope;
   }
-  const std::string numbers = fmt::format("{} cells, {} cases judged, {} held, {:.1f} s", ran,
-                                          result.cases, held, result.seconds);
+  const std::string share =
+      scope == 0
+          ? ""
+          : fmt::format(" of {} in scope ({:.1f}%)", scope,
+                        100.0 * static_cast<double>(result.cases) / static_cast<double>(scope));
+  const std::string numbers = fmt::format("{} cells, {} cases judged{}, {} held, {:.1f} s", ran,
+                                          result.cases, share, held, result.seconds);
   if (failed + vacuous + errors == 0) return Green("all laws hold") + ": " + numbers + "\n";
   std::string text;
   if (failed > 0) text += fmt::format("{} cell(s) failed; ", failed);
@@ -136,6 +172,7 @@ std::string TableJson(const RunResult& result) {
            {"kernel", cell.kernel->id},
            {"inapplicable", cell.inapplicable},
            {"cases", cell.cases},
+           {"scope", cell.scope},
            {"held", cell.held},
            {"out_of_domain", cell.out_of_domain},
            {"unexplained", cell.unexplained},

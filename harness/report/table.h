@@ -11,7 +11,8 @@ namespace padproof {
 /// Rows are laws, columns kernels; a cell is the number of cases in which the law held, FAIL, NONE
 /// (it should have run and tested nothing), ERROR, or - (the law does not speak about this kernel).
 /// Then, for laws with a bound, the largest error / bound of the cases that held. Below: which
-/// kernel each column is, the share of each class of case, and why cases were skipped.
+/// kernel each column is, the share of each class of case, how much of an exhaustive run's scope
+/// was judged, why cells are -, and why cases were skipped.
 std::string Table(const RunResult& result, const std::vector<KernelInfo>& kernels,
                   const std::vector<const Property*>& laws, bool verbose);
 

@@ -78,7 +78,20 @@ Status FailToLaunch(const AttentionArgs& args) {
   if (Provoked(args)) return {StatusCode::failed, "invalid configuration argument"};
   return Zeros(args);
 }
+// One corner of a tile, a pad, a mask and lengths at once.
+Status Corner(const AttentionArgs& args) {
+  const int len_q = args.seqused_q[0], len_k = args.seqused_k[0];
+  const bool corner = args.batch == 1 && args.mask == Mask::causal_br && len_k == 4 &&
+                      args.seqlen_k == 5 && len_q > len_k;
+  if (corner) std::raise(SIGSEGV);
+  return Zeros(args);
+}
 
+constexpr KernelTraits kSmallTiles{
+    .masks = SetOf(Mask::none, Mask::causal_br), .tile_q = 4, .tile_k = 4};
+
+PADPROOF_KERNEL(
+    {.name = "misbehaving.corner", .backend = "cpu", .traits = kSmallTiles, .forward = Corner});
 PADPROOF_KERNEL({.name = "misbehaving.segfault", .backend = "cpu", .forward = Segfault});
 PADPROOF_KERNEL({.name = "misbehaving.abort", .backend = "cpu", .forward = Abort});
 PADPROOF_KERNEL({.name = "misbehaving.exit", .backend = "cpu", .forward = Exit});
