@@ -21,8 +21,8 @@ namespace padproof {
 namespace {
 
 const char* Inapplicable(const KernelTraits& traits, bool has_forward, bool) {
-  if (traits.promises.empty_row == EmptyRow::unspecified) return "empty rows are unspecified";
-  if (traits.promises.empty_row == EmptyRow::nan && !has_forward) return "promised for O only";
+  if (traits.promises.empty_row == EmptyRow::unspecified) return "leaves empty rows unspecified";
+  if (traits.promises.empty_row == EmptyRow::nan && !has_forward) return "promises an empty row of O alone, and has no forward";
   return nullptr;
 }
 

@@ -18,7 +18,7 @@ namespace padproof {
 namespace {
 
 const char* Inapplicable(const KernelTraits& traits, bool, bool) {
-  if (traits.promises.pad_content == PadContent::zero) return "the kernel wants zeros in pads";
+  if (traits.promises.pad_content == PadContent::zero) return "wants zeros in pads";
   return nullptr;
 }
 

@@ -19,8 +19,8 @@ namespace padproof {
 namespace {
 
 const char* Inapplicable(const KernelTraits& traits, bool, bool has_backward) {
-  if (!has_backward) return "no backward";
-  if (traits.promises.pad_outputs != PadOutputs::zero) return "results at pads are not promised";
+  if (!has_backward) return "has no backward";
+  if (traits.promises.pad_outputs != PadOutputs::zero) return "promises no zeros at pads";
   return nullptr;
 }
 

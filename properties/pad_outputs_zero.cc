@@ -25,7 +25,7 @@ namespace {
 
 const char* Inapplicable(const KernelTraits& traits, bool has_forward, bool) {
   if (!has_forward) return "has no forward";
-  if (traits.promises.pad_outputs != PadOutputs::zero) return "results at pads are not promised";
+  if (traits.promises.pad_outputs != PadOutputs::zero) return "promises no zeros at pads";
   return nullptr;
 }
 

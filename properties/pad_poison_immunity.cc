@@ -18,7 +18,7 @@ namespace {
 
 const char* Inapplicable(const KernelTraits& traits, bool, bool) {
   if (traits.promises.pad_content != PadContent::any_bits) {
-    return "the kernel does not promise that pads may hold any bits";
+    return "does not promise that pads may hold any bits";
   }
   return nullptr;
 }

@@ -169,9 +169,9 @@ std::vector<Operand> Outputs(const KernelRow& kernel, const Case& c) {
 }
 
 const char* NotRepeatable(const KernelTraits& traits, bool has_forward) {
-  if (traits.promises.determinism == Determinism::none) return "the kernel is not repeatable";
+  if (traits.promises.determinism == Determinism::none) return "does not promise the same bits when repeated";
   if (traits.promises.determinism == Determinism::forward_only && !has_forward) {
-    return "repeatable in the forward only";
+    return "promises the same bits when repeated of its forward alone";
   }
   return nullptr;
 }
