@@ -12,6 +12,7 @@ void AddBench(CLI::App& app, int& exit_code) {
   AddBenchBounds(*bench, exit_code);
   AddBenchTolerance(*bench, exit_code);
   AddBenchRatios(*bench, exit_code);
+  AddBenchSpeed(*bench, exit_code);
 }
 
 }  // namespace padproof

@@ -13,5 +13,6 @@ namespace padproof {
 void AddBenchBounds(CLI::App& bench, int& exit_code);     // reference/bench/bounds.cc
 void AddBenchTolerance(CLI::App& bench, int& exit_code);  // reference/bench/tolerance.cc
 void AddBenchRatios(CLI::App& bench, int& exit_code);     // harness/cli/bench_ratios.cc
+void AddBenchSpeed(CLI::App& bench, int& exit_code);      // harness/cli/bench_speed.cc
 
 }  // namespace padproof

@@ -188,6 +188,24 @@ TEST_F(RunTest, AnExhaustiveRunSaysItsSizeFirstAndItsShareLast) {
   }
 }
 
+TEST_F(RunTest, BenchSpeedPrintsEveryCellAndTheSums) {
+  const std::string log = folder_ + "/log";
+  const pid_t run = Start({"bench", "speed", "--kernel", "flash_fwd.4x4@simt", "--law",
+                           "guards_intact,gradient_agreement", "--cases", "20"},
+                          log);
+  EXPECT_EQ(ExitCode(run), 0);
+  const std::string text = Read(log);
+  for (const char* expected : {"\ngradient_agreement            -      -\n", "\nguards_intact ",
+                               "\nlaws with a bound             -      -\n", "\nall laws "}) {
+    EXPECT_NE(text.find(expected), std::string::npos) << expected << " in\n" << text;
+  }
+  EXPECT_EQ(ExitCode(Start({"bench", "speed", "--kernel", "misbehaving.shout@cpu", "--law",
+                            "oracle_agreement"},
+                           log)),
+            1)
+      << Read(log);
+}
+
 TEST_F(RunTest, BadInputIsOneLineAndExitCodeTwo) {
   const std::vector<std::vector<std::string>> bad{
       {"check", "--kernel", "no_such_kernel"},

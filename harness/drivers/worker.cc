@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>  // NOLINT(modernize-deprecated-headers): POSIX has more than <ctime>
 #include <unistd.h>
 
 #include <algorithm>
@@ -81,6 +82,14 @@ void Worker::Stop() {
   Close(output_);
   pending_.clear();
   loaded_.clear();
+}
+
+double Worker::CpuSeconds() const {
+  clockid_t clock{};
+  timespec spent{};
+  if (pid_ <= 0 || clock_getcpuclockid(pid_, &clock) != 0) return 0;
+  if (clock_gettime(clock, &spent) != 0) return 0;
+  return static_cast<double>(spent.tv_sec) + 1e-9 * static_cast<double>(spent.tv_nsec);
 }
 
 Result<bool> Worker::EnsureStarted() {

@@ -29,6 +29,9 @@ class Worker {
   Result<Verdict> Judge(const KernelInfo& kernel, const std::string& law, const std::string& line,
                         double deadline_seconds);
 
+  /// Processor time of the running worker, all its threads; 0 where none runs.
+  double CpuSeconds() const;
+
  private:
   enum class Answer { line, closed, timeout };
 
