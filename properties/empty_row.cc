@@ -22,7 +22,8 @@ namespace {
 
 const char* Inapplicable(const KernelTraits& traits, bool has_forward, bool) {
   if (traits.promises.empty_row == EmptyRow::unspecified) return "leaves empty rows unspecified";
-  if (traits.promises.empty_row == EmptyRow::nan && !has_forward) return "promises an empty row of O alone, and has no forward";
+  if (traits.promises.empty_row == EmptyRow::nan && !has_forward)
+    return "promises an empty row of O alone, and has no forward";
   return nullptr;
 }
 

@@ -40,7 +40,8 @@ bool TakesSchedule(std::string_view backend) { return backend == "simt"; }
 
 const char* WhyInapplicable(const Property& property, std::string_view backend,
                             const KernelTraits& traits, bool has_forward, bool has_backward) {
-  if (property.scheduled_only && !TakesSchedule(backend)) return "its backend takes no order of blocks and threads";
+  if (property.scheduled_only && !TakesSchedule(backend))
+    return "its backend takes no order of blocks and threads";
   return property.inapplicable(traits, has_forward, has_backward);
 }
 

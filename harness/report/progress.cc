@@ -12,24 +12,22 @@ Progress::Progress(size_t cells, int64_t cases)
 
 void Progress::Show(int64_t cases, size_t cells_done) {
   if (cells_ == 0) return;
-  const std::string all = cases_ > 0 ? "/" + std::to_string(cases_) : "";
+  const std::string text = std::to_string(cells_done) + "/" + std::to_string(cells_) + " cells, " +
+                           std::to_string(cases) +
+                           (cases_ > 0 ? "/" + std::to_string(cases_) : "") + " cases";
   if (!on_terminal_) {
     const int64_t tenths = cases_ > 0 ? 10 * cases / cases_ : 0;
     if (tenths <= tenths_ || tenths >= 10) return;
     tenths_ = tenths;
-    std::printf("%lld%%: %zu/%zu cells, %lld%s cases\n", static_cast<long long>(10 * tenths),
-                cells_done, cells_, static_cast<long long>(cases), all.c_str());
-    std::fflush(stdout);
+    Print(std::to_string(tenths) + "0%: " + text + "\n");
     return;
   }
   constexpr size_t kWidth = 30;
   const double done = cases_ > 0 ? static_cast<double>(cases) / static_cast<double>(cases_)
                                  : static_cast<double>(cells_done) / static_cast<double>(cells_);
   const size_t full = std::min(kWidth, static_cast<size_t>(kWidth * done));
-  std::string bar(full, '#');
-  bar.append(kWidth - full, '.');
-  std::printf("\r[%s] %zu/%zu cells, %lld%s cases", bar.c_str(), cells_done, cells_,
-              static_cast<long long>(cases), all.c_str());
+  const std::string bar = std::string(full, '#') + std::string(kWidth - full, '.');
+  std::printf("\r[%s] %s", bar.c_str(), text.c_str());
   std::fflush(stdout);
   shown_ = true;
 }
