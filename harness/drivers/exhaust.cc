@@ -134,6 +134,9 @@ class Exhaustion {
     making.scope = &scope;
     making.end = cell.inapplicable.empty() ? EndOf(part_, scope.size()) : 0;
     making.finished = making.end <= part_.from;
+    if (making.finished && cell.inapplicable.empty()) {
+      cell.inapplicable = "its scope has no case from number " + std::to_string(part_.from) + " on";
+    }
     finished_ += making.finished;
     cell.scope = std::max<int64_t>(0, making.end - part_.from);
     most_rounds_ = std::max(most_rounds_, (cell.scope + kPieceCases - 1) / kPieceCases);

@@ -99,6 +99,16 @@ TEST_F(ExhaustTest, EveryCaseOfThePartIsJudgedOnce) {
   EXPECT_EQ(result.resume, -1);
 }
 
+// As when a run goes on with --from and some scopes are done.
+TEST_F(ExhaustTest, AScopeThatEndsBeforeThePartTestsNothingAndIsNotRed) {
+  const auto kernels = Kernels("misbehaving.corner");
+  const ExhaustResult result = Run(kernels, {.from = Scope(DomainOf(kernels[0])).size()}, 1);
+  EXPECT_EQ(result.cases, 0);
+  EXPECT_FALSE(result.any_vacuous());
+  EXPECT_NE(result.cells[0].inapplicable.find("no case from number"), std::string::npos);
+  EXPECT_EQ(result.resume, -1);
+}
+
 TEST_F(ExhaustTest, WhatIsOutOfTimeSaysWhereToGoOn) {
   const auto kernels = Kernels("misbehaving.corner,misbehaving.throw");
   EXPECT_EQ(Run(kernels, {.from = 40}, 2, 1e-9).resume, 40);
