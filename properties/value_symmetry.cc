@@ -26,7 +26,7 @@ namespace padproof {
 namespace {
 
 const char* Inapplicable(const KernelTraits& traits, bool has_forward, bool) {
-  if (traits.numerics.directed_rounding != 0) return "the kernel rounds towards an infinity";
+  if (traits.numerics.directed_rounding != 0) return "rounds towards an infinity";
   return NotRepeatable(traits, has_forward);
 }
 

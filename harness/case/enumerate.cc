@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "harness/base/random.h"
+#include "harness/case/values.h"
 
 namespace padproof {
 namespace {
@@ -151,6 +152,7 @@ enum class Field : uint64_t {
   backward,
   schedule,
   seed,
+  strides,
 };
 
 /// Value of a field in manner 0 .. 7 of a shape: one after another, from a start of the shape's
@@ -205,6 +207,12 @@ void Scope::AddManners(const Domain& domain) {
       }
     }
   }
+  for (Strides strides : ValuesOf(domain.strides)) placed_.push_back({strides, kAllOperands});
+  if (domain.strides.Has(Strides::row_padded)) {
+    for (Operand op : {Operand::k, Operand::o, Operand::d_o}) {
+      placed_.push_back({Strides::row_padded, static_cast<int>(op)});
+    }
+  }
   if (takes(Feature::gqa)) heads_.insert(heads_.end(), {{3, 3}, {4, 2}});
   if (takes(Feature::softcap)) softcaps_ = {0, 2, 30};
   if (takes(Feature::sink)) sinks_ = {false, true};
@@ -253,6 +261,11 @@ Case Scope::At(int64_t number) const {
   c.backward = turn(backwards_, Field::backward);
   c.schedule = turn(schedules_, Field::schedule);
   c.seed = Turn(Field::seed, shape, manner, 3);
+  const Placed placed = turn(placed_, Field::strides);
+  const bool absent =
+      placed.strided != kAllOperands && !HasTensor(c, static_cast<Operand>(placed.strided));
+  c.strides = placed.strides;
+  c.strided = absent ? kAllOperands : placed.strided;
   return c;
 }
 

@@ -26,6 +26,7 @@ Domain Packed() {
   domain.layouts = SetOf(Layout::thd);
   domain.pad_sides = Set<PadSide>::All();
   domain.mask_forms = SetOf(MaskForm::lengths);
+  domain.biases = SetOf(Bias::none, Bias::alibi);
   return domain;
 }
 
@@ -149,8 +150,9 @@ const std::vector<NamedField>& MannerFields() {
   static const std::vector<NamedField> fields{
       {"mask_form", [](const Case& c) { return std::string(NameOf(c.mask_form)); }, 3},
       {"holes", [=](const Case& c) { return number(c.holes); }, 2},
-      {"bias", [](const Case& c) { return std::string(NameOf(c.bias)); }, 2},
+      {"bias", [](const Case& c) { return std::string(NameOf(c.bias)); }, 3},
       {"layout", [](const Case& c) { return std::string(NameOf(c.layout)); }, 2},
+      {"strides", [](const Case& c) { return std::string(NameOf(c.strides)); }, 4},
       {"heads", [=](const Case& c) { return number(c.heads) + ":" + number(c.group); }, 4},
       {"dim", [=](const Case& c) { return number(c.dim) + ":" + number(c.dim_v); }, 5},
       {"softcap", [=](const Case& c) { return number(c.softcap); }, 3},
@@ -190,7 +192,9 @@ Columns ColumnsOf(const std::vector<Case>& cases, const std::vector<NamedField>&
 /// Pairs that Validate forbids: no mask tensor, no holes; no room for a bias in a boolean one.
 bool Forbidden(const std::string& a, const std::string& b) {
   static const std::set<std::pair<std::string, std::string>> pairs{
-      {"mask_form=lengths", "holes=50"}, {"mask_form=boolean", "bias=alibi"}};
+      {"mask_form=lengths", "holes=50"},
+      {"mask_form=boolean", "bias=alibi"},
+      {"mask_form=boolean", "bias=dense"}};
   return pairs.contains({a, b});
 }
 
@@ -273,11 +277,11 @@ TEST(Scope, SmallCasesComeFirst) {
 TEST(Scope, ANumberIsTheSameCaseEverywhere) {
   EXPECT_EQ(Print(PaddedCases()[1000]),
             "lens_q=0 lens_k=1 pad_q=1 pad_side=left dim=1:2 mask=window:-1,1:br "
-            "mask_form=boolean holes=50 sink=true layout=bshd dtype=bf16 values=deep "
-            "schedule=warp_lag:1 seed=1");
+            "mask_form=additive bias=alibi sink=true layout=bshd strides=row_padded:out dtype=bf16 "
+            "values=deep schedule=warp_lag:1 seed=1");
   EXPECT_EQ(Print(PaddedCases()[125207]),
             "lens_q=5,5 lens_k=5,5 pad_q=1 pad_k=1 pad_side=left heads=3:1 dim=1 "
-            "mask=window:-1,1:br mask_form=additive holes=50 softcap=2 fill=bits "
+            "mask=window:-1,1:br mask_form=additive softcap=2 strides=row_padded:k fill=bits "
             "schedule=warp_lag:1");
   EXPECT_EQ(Print(Scope(Packed()).At(5000)),
             "lens_q=0 lens_k=2 pad_q=1 pad_side=left heads=2 dim=5 mask=window:0,2:tl bias=alibi "
