@@ -14,7 +14,7 @@ namespace padproof::flash {
 namespace {  // a copy for each file: the host's and nvcc's build of one may share a binary
 
 /// Head dimensions from 1 to this: an accumulator has a fixed number of columns.
-inline constexpr int kMaxDim = 128;
+inline constexpr int kMaxDim = 256;
 
 /// A block owns `rows` rows and walks over the others `columns` at a time. `lanes` neighbouring
 /// threads of one warp share a row.

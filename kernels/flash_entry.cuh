@@ -65,7 +65,7 @@ inline const char* Refusal(const AttentionArgs& a, bool backward) {
   if (a.batch < 0 || a.heads < 0 || a.seqlen_q < 0 || a.seqlen_k < 0) return "a size is negative";
   if (a.batch > 65535 || a.heads > 65535) return "batch and heads must be at most 65535";
   if (a.dim < 1 || a.dim > kMaxDim || a.dim_v < 1 || a.dim_v > kMaxDim) {
-    return "the head dims must be from 1 to 128";
+    return "the head dims must be from 1 to 256";
   }
   if (a.heads > 0 && (a.heads_kv < 1 || a.heads % a.heads_kv != 0)) {
     return "heads_kv must divide heads";
@@ -150,8 +150,13 @@ Status LaunchTiles(void (*kernel)(P...), const AttentionArgs& args, int seqlen, 
   if (tiles == 0 || heads == 0 || args.batch == 0) return kOk;
   const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(heads),
                   static_cast<unsigned>(args.batch));
-  const cudaError_t error =
-      simt::launch(kernel, grid, dim3(Tile::kThreads), floats * sizeof(float), nullptr, a...);
+  constexpr size_t kAlwaysAllowed = 48 * 1024;
+  const size_t bytes = floats * sizeof(float);
+  cudaError_t error =
+      bytes > kAlwaysAllowed ? simt::AllowDynamicShared(kernel, bytes) : cudaSuccess;
+  if (error == cudaSuccess) {
+    error = simt::launch(kernel, grid, dim3(Tile::kThreads), bytes, nullptr, a...);
+  }
   return error == cudaSuccess ? kOk : Status{StatusCode::failed, simt::ErrorText(error)};
 }
 

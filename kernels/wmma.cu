@@ -329,8 +329,6 @@ template <class T, class Tile>
 Status Launch(const AttentionArgs& args) {
   const auto kernel = WmmaForward<T, Tile>;
   const size_t bytes = Tiles<T, Tile>::Bytes(args.dim, args.dim_v);
-  const cudaError_t error = simt::AllowDynamicShared(kernel, bytes);
-  if (error != cudaSuccess) return {StatusCode::failed, simt::ErrorText(error)};
   return LaunchTiles<Tile>(kernel, args, args.seqlen_q, args.heads, bytes / sizeof(float),
                            ShapeOf(args), ViewOf<const T>(args.q), ViewOf<const T>(args.k),
                            ViewOf<const T>(args.v), ViewOf<T>(args.o), ViewOf<float>(args.lse));

@@ -19,7 +19,9 @@ void AddSearchFlags(CLI::App& command, SearchFlags& flags) {
       ->check(CLI::NonNegativeNumber);
   command.add_option("--jobs", flags.jobs, "worker processes; 0: one a core")
       ->check(CLI::Range(0, 1024));
-  command.add_option("--deadline", flags.deadline, "seconds until a case counts as a hang")
+  command
+      .add_option("--deadline", flags.deadline,
+                  "seconds of its own, computing or asleep, until a case counts as a hang")
       ->check(CLI::Range(0.01, 86400.0))
       ->capture_default_str();
   command.add_option("--corpora", flags.corpora,

@@ -54,7 +54,9 @@ void AddMinimize(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand(
       "minimize", "shrinks a failing case, case file or fuzz artifact, and saves the result");
   command->add_option("what", flags->what, "'LAW KERNEL CASE' in quotes, or a file")->required();
-  command->add_option("--deadline", flags->deadline, "seconds until a case counts as a hang")
+  command
+      ->add_option("--deadline", flags->deadline,
+                   "seconds of its own, computing or asleep, until a case counts as a hang")
       ->capture_default_str();
   command->add_option("--corpora", flags->corpora,
                       "where the result is saved (default: corpora/ of the source tree)");

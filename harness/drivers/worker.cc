@@ -6,15 +6,14 @@
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>  // NOLINT(modernize-deprecated-headers): POSIX has more than <ctime>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 
 #include "harness/drivers/paths.h"
+#include "harness/drivers/patience.h"
 #include "harness/drivers/worker_main.h"
 
 extern char** environ;
@@ -23,11 +22,8 @@ namespace padproof {
 namespace {
 
 constexpr double kLoadSeconds = 120;  // LibTorch from a cold disk
+constexpr double kNapSeconds = 0.2;   // between two looks at a worker that does not answer
 constexpr size_t kOutputKept = 2000;  // of a dead worker's output
-
-double Now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // Moves a descriptor out of the way of the worker's fixed numbers.
 int High(int fd) {
@@ -84,13 +80,7 @@ void Worker::Stop() {
   loaded_.clear();
 }
 
-double Worker::CpuSeconds() const {
-  clockid_t clock{};
-  timespec spent{};
-  if (pid_ <= 0 || clock_getcpuclockid(pid_, &clock) != 0) return 0;
-  if (clock_gettime(clock, &spent) != 0) return 0;
-  return static_cast<double>(spent.tv_sec) + 1e-9 * static_cast<double>(spent.tv_nsec);
-}
+double Worker::CpuSeconds() const { return CpuSecondsOf(pid_); }
 
 Result<bool> Worker::EnsureStarted() {
   if (pid_ > 0) return true;
@@ -137,17 +127,21 @@ bool Worker::Send(const std::string& line) {
 }
 
 Worker::Answer Worker::Receive(std::string& line, double deadline_seconds) {
-  const double end = Now() + deadline_seconds;
+  Patience patience(pid_);
+  double left = deadline_seconds;
   for (;;) {
     if (const size_t newline = pending_.find('\n'); newline != std::string::npos) {
       line.assign(pending_, 0, newline);
       pending_.erase(0, newline + 1);
       return Answer::line;
     }
-    const double left = end - Now();
     if (left <= 0) return Answer::timeout;
     pollfd waiting{reply_, POLLIN, 0};
-    if (poll(&waiting, 1, static_cast<int>(left * 1000) + 1) <= 0) continue;
+    const double nap = std::min(left, kNapSeconds);
+    if (poll(&waiting, 1, static_cast<int>(nap * 1000) + 1) <= 0) {
+      left = deadline_seconds - patience.Spent();
+      continue;
+    }
     char chunk[4096];
     const ssize_t got = read(reply_, chunk, sizeof chunk);
     if (got < 0 && errno == EINTR) continue;

@@ -25,12 +25,14 @@ class Worker {
   /// Rows of a plugin ("" for those compiled in).
   Result<std::vector<KernelInfo>> Load(const std::string& plugin);
 
-  /// Judges one case within `deadline_seconds`, plugin load time not counted.
+  /// Judges one case within `deadline_seconds` of the worker's own time (patience.h), plugin load
+  /// time not counted.
   Result<Verdict> Judge(const KernelInfo& kernel, const std::string& law, const std::string& line,
                         double deadline_seconds);
 
   /// Processor time of the running worker, all its threads; 0 where none runs.
   double CpuSeconds() const;
+  pid_t pid() const { return pid_; }  // -1 where none runs
 
  private:
   enum class Answer { line, closed, timeout };

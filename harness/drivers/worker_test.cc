@@ -4,6 +4,11 @@
 #include "harness/drivers/worker.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
 
 #include "harness/drivers/paths.h"
 #include "harness/drivers/search.h"
@@ -52,7 +57,8 @@ class WorkerTest : public testing::Test {
     return verdict ? *verdict : Verdict{};
   }
   void ExpectFinding(const std::string& variant, const std::string& kind, const std::string& got) {
-    const Verdict verdict = Ask(variant, kProvoking, variant == "hang" ? 0.5 : 5);
+    const bool hangs = variant == "hang" || variant == "sleep";
+    const Verdict verdict = Ask(variant, kProvoking, hangs ? 0.5 : 5);
     EXPECT_EQ(verdict.outcome, Outcome::fails) << variant;
     EXPECT_EQ(verdict.failure.kind, kind) << variant;
     EXPECT_NE(verdict.failure.got.find(got), std::string::npos) << verdict.failure.got;
@@ -68,11 +74,38 @@ TEST_F(WorkerTest, DeathsAreFindingsAndTheWorkerGoesOn) {
   ExpectFinding("abort", kind::kCrash, "SIGABRT");
   ExpectFinding("exit", kind::kExit, "exit code 0");
   ExpectFinding("hang", kind::kHang, "no answer within");
+  ExpectFinding("sleep", kind::kHang, "no answer within");
   ExpectFinding("throw", kind::kCrash, "thrown by a kernel");
   // Sanitizers map terabytes, so their workers have no limit to run into.
   if (!kSanitized) ExpectFinding("memory", kind::kMemory, "out of memory");
   ExpectFinding("launch", kind::kLaunch, "invalid configuration");
   if (kUndefinedIsSeen) ExpectFinding("overflow", kind::kCrash, "sanitizer report");
+}
+
+// Eight threads that never rest share one processor with the worker: by the wall it needs
+// seconds, of its own 0.2 a launch.
+TEST_F(WorkerTest, AStarvedWorkerDoesNotHang) {
+  cpu_set_t all, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof all, &all), 0);
+  CPU_ZERO(&one);
+  for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++cpu) {
+    if (CPU_ISSET(cpu, &all)) CPU_SET(cpu, &one);
+  }
+  EXPECT_EQ(Ask("busy", kCalm).outcome, Outcome::holds);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);  // the neighbours inherit it
+  ASSERT_EQ(sched_setaffinity(worker_.pid(), sizeof one, &one), 0);
+  std::atomic<bool> on = true;
+  std::vector<std::thread> neighbours;
+  for (int n = 0; n < 8; ++n) {
+    neighbours.emplace_back([&] {
+      while (on) {
+      }
+    });
+  }
+  ASSERT_EQ(sched_setaffinity(0, sizeof all, &all), 0);
+  EXPECT_EQ(Ask("busy", kProvoking, 1).outcome, Outcome::holds);
+  on = false;
+  for (std::thread& neighbour : neighbours) neighbour.join();
 }
 
 TEST_F(WorkerTest, ClosingOurDescriptorsIsAFinding) {

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <stdexcept>
 #include <vector>
@@ -40,6 +41,17 @@ Status Exit(const AttentionArgs& args) {
 Status Hang(const AttentionArgs& args) {
   for (volatile bool on = Provoked(args); on;) {
   }
+  return Zeros(args);
+}
+// Computes for 0.2 s of processor time, however long that takes.
+Status Busy(const AttentionArgs& args) {
+  const std::clock_t start = std::clock();
+  while (Provoked(args) && std::clock() - start < CLOCKS_PER_SEC / 5) {
+  }
+  return Zeros(args);
+}
+Status Sleep(const AttentionArgs& args) {
+  while (Provoked(args)) pause();
   return Zeros(args);
 }
 Status Throw(const AttentionArgs& args) {
@@ -96,6 +108,8 @@ PADPROOF_KERNEL({.name = "misbehaving.segfault", .backend = "cpu", .forward = Se
 PADPROOF_KERNEL({.name = "misbehaving.abort", .backend = "cpu", .forward = Abort});
 PADPROOF_KERNEL({.name = "misbehaving.exit", .backend = "cpu", .forward = Exit});
 PADPROOF_KERNEL({.name = "misbehaving.hang", .backend = "cpu", .forward = Hang});
+PADPROOF_KERNEL({.name = "misbehaving.busy", .backend = "cpu", .forward = Busy});
+PADPROOF_KERNEL({.name = "misbehaving.sleep", .backend = "cpu", .forward = Sleep});
 PADPROOF_KERNEL({.name = "misbehaving.throw", .backend = "cpu", .forward = Throw});
 PADPROOF_KERNEL({.name = "misbehaving.memory", .backend = "cpu", .forward = EatMemory});
 PADPROOF_KERNEL({.name = "misbehaving.overflow", .backend = "cpu", .forward = Overflow});
