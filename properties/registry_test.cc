@@ -3,13 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/kernel_info.h"
 #include "harness/drivers/paths.h"
 #include "harness/judge/property.h"
+#include "harness/mutants/mutant_file.h"
 
 namespace padproof {
 namespace {
@@ -70,6 +73,24 @@ TEST(Registry, EveryMutantFileIsOneLibrary) {
   std::set<std::string> libraries;
   for (const std::string& file : MutantFiles()) libraries.insert(Stem(file));
   EXPECT_EQ(libraries, Stems("kernels/mutants", {".mutant"}));
+}
+
+// A law that no planted bug falls to first may be one that cannot fail. That each bug does fall to
+// the law which its file names is what `padproof mutants` checks.
+TEST(Registry, EveryLawKillsAMutant) {
+  std::set<std::string> killers, laws;
+  for (const std::string& name : Stems("kernels/mutants", {".mutant"})) {
+    const fs::path path =
+        fs::path(PADPROOF_SOURCE_DIRECTORY) / "kernels/mutants" / (name + ".mutant");
+    std::ifstream in(path);
+    std::stringstream text;
+    text << in.rdbuf();
+    const auto mutant = ParseMutant(path.string(), text.str());
+    ASSERT_TRUE(mutant) << mutant.error().message;
+    if (mutant->equivalent.empty()) killers.insert(mutant->killed_by);
+  }
+  for (const Property* law : Properties()) laws.insert(law->name);
+  EXPECT_EQ(killers, laws);
 }
 
 }  // namespace

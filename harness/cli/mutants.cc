@@ -39,8 +39,10 @@ std::vector<const Property*> ExpectedFirst(std::vector<const Property*> laws,
   return laws;
 }
 
-// Runs laws on one row of a mutant until one fails; true if the row was killed, or an error.
-Result<bool> TryToKill(const Mutant& mutant, const KernelInfo& kernel,
+enum class Fate { survived, killed, killed_by_another_law };
+
+// Runs laws on one row of a mutant until one fails, or an error.
+Result<Fate> TryToKill(const Mutant& mutant, const KernelInfo& kernel,
                        const std::vector<const Property*>& laws, const SearchOptions& options,
                        Worker& worker) {
   for (const Property* law : ExpectedFirst(laws, mutant.killed_by)) {
@@ -51,9 +53,9 @@ Result<bool> TryToKill(const Mutant& mutant, const KernelInfo& kernel,
     fmt::print("{}   {:<44} {:<24} after {:>3} cases{}\n         {}\n", Green("killed"), kernel.id,
                law->name, cell.finding->cases, expected ? "" : "   (not the law its file names)",
                Print(cell.finding->entry.c));
-    return true;
+    return expected ? Fate::killed : Fate::killed_by_another_law;
   }
-  return false;
+  return Fate::survived;
 }
 
 int RunMutants(const MutantFlags& flags) {
@@ -61,7 +63,7 @@ int RunMutants(const MutantFlags& flags) {
   if (!laws) return Complain(laws.error().message, kExitUsage);
   SearchOptions options = OptionsOf(flags);
   options.corpora.clear();  // findings about planted bugs are not news
-  int killed = 0, survived = 0, equivalent = 0;
+  int killed = 0, survived = 0, equivalent = 0, misnamed = 0;
   for (const std::string& file : MutantFiles()) {
     const std::string name = Stem(file);
     if (!GlobMatch(flags.only, name)) continue;
@@ -73,13 +75,15 @@ int RunMutants(const MutantFlags& flags) {
     const int judged_before = killed + survived + equivalent;
     for (const KernelInfo& kernel : *kernels) {
       if (!mutant->rows.empty() && !GlobMatch(mutant->rows + "~*", kernel.name)) continue;
-      const auto dead = TryToKill(*mutant, kernel, *laws, options, worker);
-      if (!dead) return Complain(dead.error().message, kExitHarness);
-      const bool excused = !*dead && !mutant->equivalent.empty();
-      killed += *dead;
+      const auto fate = TryToKill(*mutant, kernel, *laws, options, worker);
+      if (!fate) return Complain(fate.error().message, kExitHarness);
+      const bool dead = *fate != Fate::survived;
+      const bool excused = !dead && !mutant->equivalent.empty();
+      killed += dead;
+      misnamed += *fate == Fate::killed_by_another_law;
       equivalent += excused;
-      survived += !*dead && !excused;
-      if (!*dead) {
+      survived += !dead && !excused;
+      if (!dead) {
         fmt::print("{} {:<44} {}\n", excused ? "equivalent" : Red("SURVIVED"), kernel.id,
                    excused ? mutant->equivalent : mutant->bug);
       }
@@ -93,7 +97,12 @@ int RunMutants(const MutantFlags& flags) {
                     kExitUsage);
   }
   fmt::print("{} killed, {} survived, {} equivalent\n", killed, survived, equivalent);
-  return survived == 0 ? kExitHolds : kExitFails;
+  // With all laws at hand, another killer means that a file claims what is not so.
+  const bool all_laws = laws->size() == Properties().size();
+  if (misnamed > 0 && all_laws) {
+    fmt::print("{}: {} killed by another law than their files name\n", Red("RED"), misnamed);
+  }
+  return survived == 0 && (misnamed == 0 || !all_laws) ? kExitHolds : kExitFails;
 }
 
 }  // namespace

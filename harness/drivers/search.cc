@@ -45,15 +45,18 @@ void Save(Finding& finding, const std::string& corpora) {
     finding.problem = written.error().message;
 }
 
-// A death is judged again in the fresh process that follows it: memory that an earlier case damaged
-// kills a later one, which must not be reported as if it were to blame.
+// A failure is judged again in a fresh process: what an earlier case left behind, damaged memory or
+// a kernel's own state, fails a later one, which must not be reported as if it were to blame.
 void NoteIfNotAlone(Failure& failure, const KernelInfo& kernel, const Property& law, const Case& c,
                     Worker& worker, const SearchOptions& options) {
-  if (failure.kind != kind::kCrash && failure.kind != kind::kExit) return;
+  if (failure.kind == kind::kHang) return;  // once more would be as long again
+  worker.Stop();
   const auto again = worker.Judge(kernel, law.name, Print(c), options.deadline_seconds);
   if (!again || again->outcome == Outcome::fails) return;
   failure.note += (failure.note.empty() ? "" : "; ");
-  failure.note += "not seen again in a fresh process: an earlier case may have damaged memory";
+  failure.note +=
+      "not seen again in a fresh process: an earlier case left something behind, in the kernel's "
+      "own state or in damaged memory";
 }
 
 int SizeAt(int index, const SearchOptions& options) {
@@ -78,7 +81,18 @@ void ShrinkFinding(Finding& finding, const KernelInfo& kernel, Worker& worker,
   const auto judge = [&](const Case& candidate) {
     return worker.Judge(kernel, finding.entry.law, Print(candidate), deadline);
   };
-  const Shrunk shrunk = Shrink(finding.entry.c, finding.failure, judge, options.shrink);
+  const auto judge_alone = [&](const Case& candidate) {
+    worker.Stop();
+    return judge(candidate);
+  };
+  worker.Stop();
+  Shrunk shrunk = Shrink(finding.entry.c, finding.failure, judge, options.shrink);
+  // A kernel with state of its own may have failed a simpler case for what an earlier one left
+  // there: then each is judged in a process of its own.
+  const auto alone = hang ? judge(shrunk.c) : judge_alone(shrunk.c);
+  if (alone && alone->outcome != Outcome::fails) {
+    shrunk = Shrink(finding.entry.c, finding.failure, judge_alone, options.shrink);
+  }
   finding.entry.c = shrunk.c;
   finding.failure = shrunk.failure;
   finding.steps += shrunk.steps;

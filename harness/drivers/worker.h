@@ -30,6 +30,9 @@ class Worker {
   Result<Verdict> Judge(const KernelInfo& kernel, const std::string& law, const std::string& line,
                         double deadline_seconds);
 
+  /// Ends the process; the next request starts a fresh one.
+  void Stop();
+
   /// Processor time of the running worker, all its threads; 0 where none runs.
   double CpuSeconds() const;
   pid_t pid() const { return pid_; }  // -1 where none runs
@@ -42,7 +45,6 @@ class Worker {
   Answer Receive(std::string& line, double deadline_seconds);
   Verdict Obituary(bool timed_out, double deadline_seconds);
   std::string TakeOutput();  // what the worker printed since the last call
-  void Stop();
 
   pid_t pid_ = -1;
   int request_ = -1;
