@@ -59,8 +59,8 @@ inline bool LengthsFit(const int32_t* used, const int32_t* leftpad, int32_t batc
   return true;
 }
 
-/// Null, or why a call is refused.
-inline const char* Refusal(const AttentionArgs& a, bool backward) {
+/// Null, or why a call is refused. `paged`: K and V are pages, whose table the caller checks.
+inline const char* Refusal(const AttentionArgs& a, bool backward, bool paged = false) {
   if (a.struct_size != sizeof(AttentionArgs)) return "struct_size is not that of AttentionArgs";
   if (a.batch < 0 || a.heads < 0 || a.seqlen_q < 0 || a.seqlen_k < 0) return "a size is negative";
   if (a.batch > 65535 || a.heads > 65535) return "batch and heads must be at most 65535";
@@ -98,14 +98,18 @@ inline const char* Refusal(const AttentionArgs& a, bool backward) {
       (!has_bias || !HasShape(a.dbias, a.batch, a.heads, a.seqlen_q, a.seqlen_k))) {
     return "dbias has another shape than attn_bias";
   }
+  if (paged != (a.page_size != 0)) {
+    return paged ? "page_size must be 1 or more" : "K and V in pages need a kernel that takes them";
+  }
   const int64_t batch = packed ? 1 : a.batch;
+  const int64_t entries_k = paged ? a.k.size[0] : batch;
   const int64_t slots_q = packed ? a.q.size[2] : a.seqlen_q;
-  const int64_t slots_k = packed ? a.k.size[2] : a.seqlen_k;
+  const int64_t slots_k = packed ? a.k.size[2] : paged ? a.page_size : a.seqlen_k;
   const auto is_q = [&](const Tensor& t, int32_t dim) {
     return HasShape(t, batch, a.heads, slots_q, dim);
   };
   const auto is_k = [&](const Tensor& t, int32_t dim) {
-    return HasShape(t, batch, a.heads_kv, slots_k, dim);
+    return HasShape(t, entries_k, a.heads_kv, slots_k, dim);
   };
   if (!is_q(a.q, a.dim) || !is_k(a.k, a.dim) || !is_k(a.v, a.dim_v)) {
     return "q, k or v is null or has another shape";

@@ -44,7 +44,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   if (!same_mask || before.lengths() != problem.lengths()) {
     return Verdict::Fails({.kind = kind::kInput,
                            .region = same_mask ? "lengths" : "attn_mask",
-                           .where = same_mask ? "seqused or leftpad" : "attn_mask",
+                           .where = same_mask ? "a length, an offset or a page" : "attn_mask",
                            .expected = "unchanged",
                            .got = "changed"});
   }

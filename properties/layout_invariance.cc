@@ -22,6 +22,10 @@ bool TakesBoth(const KernelTraits& traits) {
   return traits.layouts.Has(Layout::bhsd) && traits.layouts.Has(Layout::bshd);
 }
 
+bool TakesBoth(const KernelTraits& traits, const Case& c) {
+  return TakesBoth(traits) && !c.packed() && !c.paged();
+}
+
 const char* Inapplicable(const KernelTraits& traits, bool, bool) {
   const bool strided = traits.strides != SetOf(Strides::contiguous);
   return strided || TakesBoth(traits) ? nullptr : "takes contiguous tensors of one layout";
@@ -29,7 +33,7 @@ const char* Inapplicable(const KernelTraits& traits, bool, bool) {
 
 void Prepare(Case& c, const KernelTraits& traits, Random& random) {
   if (c.heads < 2) c.heads = random.Between(2, 3);
-  if (c.strides == Strides::contiguous && (c.packed() || !TakesBoth(traits))) {
+  if (c.strides == Strides::contiguous && !TakesBoth(traits, c)) {
     const Strides strides =
         random.OneOf({Strides::row_padded, Strides::offset, Strides::transposed});
     if (traits.strides.Has(strides)) c.strides = strides;
@@ -50,7 +54,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   Case plain = strided;
   plain.strides = Strides::contiguous;
   plain.strided = kAllOperands;
-  if (TakesBoth(kernel.traits) && !original.packed()) {
+  if (TakesBoth(kernel.traits, original)) {
     plain.layout = Layout::bhsd;
     strided.layout = Layout::bshd;
   }

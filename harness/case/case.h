@@ -43,6 +43,7 @@ struct Case {
   int softcap = 0;    // 0: none
   bool sink = false;  // a sink a head
   Layout layout = Layout::bhsd;
+  int page_size = 0;  // of Layout::paged: slots of a page; in text layout=paged:PAGE_SIZE
   Strides strides = Strides::contiguous;
   int strided = kAllOperands;  // the Operand that has them; in text strides=STRIDES:OPERAND
   Dtype dtype = Dtype::f32;    // storage of Q, K, V, O and their gradients
@@ -56,9 +57,11 @@ struct Case {
 
   int batch() const { return static_cast<int>(lens_q.size()); }
   bool packed() const { return layout == Layout::thd; }
+  bool paged() const { return layout == Layout::paged; }
+  int pages() const;         // paged: that each sequence has of K and V, those of pads included
   int most_slots_q() const;  // of a sequence: longest real length + pad_q
-  int most_slots_k() const;
-  int seqlen_q() const;  // what a kernel is told: slots a sequence; packed: longest real length
+  int most_slots_k() const;  // likewise; paged: whole pages
+  int seqlen_q() const;      // what a kernel is told: slots a sequence; packed: longest real length
   int seqlen_k() const;
   int heads_kv() const { return heads / group; }
   int value_dim() const { return dim_v != 0 ? dim_v : dim; }
@@ -68,6 +71,7 @@ struct Case {
 inline constexpr int kMaxBatch = 64;
 inline constexpr int kMaxLen = 4096;
 inline constexpr int kMaxPad = 4096;
+inline constexpr int kMaxPageSize = 256;
 inline constexpr int kMaxHeads = 64;
 inline constexpr int kMaxDim = 256;
 inline constexpr int kMaxSoftcap = 1000;

@@ -84,6 +84,7 @@ std::array<uint64_t, kComplexity> ComplexityOf(const Case& c) {
           static_cast<uint64_t>(c.pad_q),
           static_cast<uint64_t>(c.pad_side),
           static_cast<uint64_t>(c.layout),
+          static_cast<uint64_t>(c.page_size),
           static_cast<uint64_t>(c.strides),
           static_cast<uint64_t>(c.strided == kAllOperands ? kOperands : c.strided),
           static_cast<uint64_t>(c.dtype),

@@ -52,8 +52,24 @@ void Cut(const Domain& domain, Case& c) {
 
 /// Gaps are for packed buffers alone.
 Set<PadSide> PadSidesOf(const Domain& domain, const Case& c) {
+  if (c.paged()) return SetOf(PadSide::right);
   const Set<PadSide> around{domain.pad_sides.bits & SetOf(PadSide::right, PadSide::left).bits};
   return c.packed() || around.bits == 0 ? domain.pad_sides : around;
+}
+
+/// Pages hold no left pads and no gradients, and no mask tensor tells of them.
+Set<Layout> LayoutsOf(const Domain& domain) {
+  const bool takes_pages = !domain.backward_only && domain.pad_sides.Has(PadSide::right) &&
+                           domain.mask_forms.Has(MaskForm::lengths);
+  if (takes_pages) return domain.layouts;
+  return {domain.layouts.bits & ~SetOf(Layout::paged).bits};
+}
+
+void FitPages(const Domain& domain, Case& c) {
+  const int multiple = domain.page_multiple;
+  const int largest = kMaxPageSize / multiple * multiple;
+  const int whole = c.page_size / multiple * multiple;
+  c.page_size = c.paged() ? std::clamp(whole, multiple, largest) : 0;
 }
 
 void FitStrides(const Domain& domain, Case& c) {
@@ -75,7 +91,7 @@ void FitFeatures(const Domain& domain, Case& c) {
   c.sink = c.sink && domain.features.Has(Feature::sink);
   c.mask_form = Nearest(domain.mask_forms, c.mask_form);
   c.bias = Nearest(domain.biases, c.bias);
-  if (c.packed()) c.mask_form = MaskForm::lengths;
+  if (c.packed() || c.paged()) c.mask_form = MaskForm::lengths;
   const bool tensor = c.mask_form != MaskForm::lengths;
   c.holes = tensor ? std::clamp(c.holes, 0, kMaxHoles) : 0;
   if (c.mask_form == MaskForm::boolean) c.bias = Bias::none;  // it has no room for numbers
@@ -100,14 +116,15 @@ bool IsWithin(const Domain& domain, const Case& c) {
          domain.strides.Has(c.strides) && domain.masks.Has(c.mask) &&
          domain.pad_sides.Has(c.pad_side) && domain.mask_forms.Has(c.mask_form) &&
          domain.biases.Has(c.bias) && MissingFeature(domain.features, c).empty() &&
-         c.dim <= domain.dim_max && c.value_dim() <= domain.dim_max &&
-         c.dim % domain.dim_multiple == 0 && c.value_dim() % domain.dim_multiple == 0 &&
-         (domain.backward || !c.backward) && (c.backward || !domain.backward_only) &&
-         (domain.scheduled || c.schedule == Schedule{});
+         c.page_size % domain.page_multiple == 0 && c.dim <= domain.dim_max &&
+         c.value_dim() <= domain.dim_max && c.dim % domain.dim_multiple == 0 &&
+         c.value_dim() % domain.dim_multiple == 0 && (domain.backward || !c.backward) &&
+         (c.backward || !domain.backward_only) && (domain.scheduled || c.schedule == Schedule{});
 }
 
 Case Fit(const Domain& domain, Case c) {
   PADPROOF_CHECK(domain.dim_multiple >= 1 && domain.dim_multiple <= domain.dim_max);
+  PADPROOF_CHECK(domain.page_multiple >= 1 && domain.page_multiple <= kMaxPageSize);
   PADPROOF_CHECK(c.lens_q.size() == c.lens_k.size() && !c.lens_q.empty());
   if (c.batch() > kMaxBatch) {
     c.lens_q.resize(kMaxBatch);
@@ -120,11 +137,12 @@ Case Fit(const Domain& domain, Case c) {
   c.heads = std::clamp(c.heads, 1, kMaxHeads);
   c.dim = FitDim(domain, c.dim);
   c.dtype = Nearest(domain.dtypes, c.dtype);
-  c.layout = Nearest(domain.layouts, c.layout);
+  c.layout = Nearest(LayoutsOf(domain), c.layout);
+  FitPages(domain, c);
   c.mask = Nearest(domain.masks, c.mask);
   c.pad_side = Nearest(PadSidesOf(domain, c), c.pad_side);
   FitFeatures(domain, c);
-  c.backward = domain.backward_only || (domain.backward && c.backward);
+  c.backward = domain.backward_only || (domain.backward && c.backward && !c.paged());
   FitStrides(domain, c);
   if (!domain.scheduled) c.schedule = {};
   if (!c.schedule.Draws()) c.schedule.seed = 0;

@@ -27,6 +27,8 @@ int Dim(const Domain& domain, Random& random);
 int DimV(const Domain& domain, int dim, Random& random);
 /// Reaches of a window: 0, a few, about a tile, or no bound; rarely no bound at all.
 Window OneWindow(int tile, Random& random);
+/// Any layout, with a page size that lengths meet the multiples of.
+void SomeLayout(const Domain& domain, Random& random, Case& c);
 void SomeStrides(const Domain& domain, Random& random, Case& c);
 Fill OneFill(Random& random);
 Schedule OneSchedule(Random& random);

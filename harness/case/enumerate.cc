@@ -101,6 +101,7 @@ void AddShapes(const Domain& domain, const std::vector<MaskAndWindow>& masks, Ca
                std::vector<Case>& shapes) {
   for (PadSide side : ValuesOf(domain.pad_sides)) {
     if (side == PadSide::between && !c.packed()) continue;
+    if (side == PadSide::left && c.paged()) continue;
     c.pad_side = side;
     for (const auto& [mask, window] : masks) {
       c.mask = mask;
@@ -116,6 +117,7 @@ void AddBlock(const Domain& domain, int batch, Layout layout, std::vector<Case>&
   const Block block = BlockOf(domain, batch);
   Case c;
   c.layout = layout;
+  c.page_size = c.paged() ? domain.page_multiple : 0;
   for (const auto& lens_q : block.lens_q) {
     for (const auto& lens_k : block.lens_k) {
       c.lens_q = lens_q;
@@ -153,6 +155,7 @@ enum class Field : uint64_t {
   schedule,
   seed,
   strides,
+  page_size,
 };
 
 /// Value of a field in manner 0 .. 7 of a shape: one after another, from a start of the shape's
@@ -176,11 +179,13 @@ Scope::Scope(const Domain& domain)
       schedules_{{}} {
   AddManners(domain);
   for (Layout layout : ValuesOf(domain.layouts)) {
-    if (layout != Layout::thd) padded_layouts_.push_back(layout);
+    if (layout == Layout::bhsd || layout == Layout::bshd) padded_layouts_.push_back(layout);
   }
   for (int batch : {1, 2}) {
     if (!padded_layouts_.empty()) AddBlock(domain, batch, padded_layouts_.front(), shapes_);
-    if (domain.layouts.Has(Layout::thd)) AddBlock(domain, batch, Layout::thd, shapes_);
+    for (Layout layout : {Layout::thd, Layout::paged}) {
+      if (domain.layouts.Has(layout)) AddBlock(domain, batch, layout, shapes_);
+    }
   }
   std::stable_sort(shapes_.begin(), shapes_.end(),
                    [](const Case& a, const Case& b) { return SlotsOf(a) < SlotsOf(b); });
@@ -192,6 +197,7 @@ bool Scope::IsAllowed(const Form& form, Layout layout) {
   c.holes = form.holes;
   c.bias = form.bias;
   c.layout = layout;
+  c.page_size = c.paged() ? 1 : 0;
   return Validate(c).empty();
 }
 
@@ -204,6 +210,7 @@ void Scope::AddManners(const Domain& domain) {
         const Form form{mask_form, holes, bias};
         if (IsAllowed(form, Layout::bhsd)) forms_.push_back(form);
         if (IsAllowed(form, Layout::thd)) packed_forms_.push_back(form);
+        if (IsAllowed(form, Layout::paged)) paged_forms_.push_back(form);
       }
     }
   }
@@ -213,6 +220,11 @@ void Scope::AddManners(const Domain& domain) {
       placed_.push_back({Strides::row_padded, static_cast<int>(op)});
     }
   }
+  for (int size : {1, 2, 3, std::clamp(domain.tile_k, 1, kMaxPageSize)}) {
+    const int multiple = domain.page_multiple;
+    page_sizes_.push_back(std::max(size / multiple * multiple, multiple));
+  }
+  SortUnique(page_sizes_);
   if (takes(Feature::gqa)) heads_.insert(heads_.end(), {{3, 3}, {4, 2}});
   if (takes(Feature::softcap)) softcaps_ = {0, 2, 30};
   if (takes(Feature::sink)) sinks_ = {false, true};
@@ -240,11 +252,18 @@ Case Scope::At(int64_t number) const {
     return Turn(values, field, shape, manner);
   };
   Case c = shapes_[shape];
-  const Form form = turn(c.packed() ? packed_forms_ : forms_, Field::form);
+  const Form form = turn(c.packed()  ? packed_forms_
+                         : c.paged() ? paged_forms_
+                                     : forms_,
+                         Field::form);
   c.mask_form = form.mask_form;
   c.holes = form.holes;
   c.bias = form.bias;
-  if (!c.packed()) c.layout = turn(padded_layouts_, Field::layout);
+  if (c.paged()) {
+    c.page_size = turn(page_sizes_, Field::page_size);
+  } else if (!c.packed()) {
+    c.layout = turn(padded_layouts_, Field::layout);
+  }
   const Heads heads = turn(heads_, Field::heads);
   c.heads = heads.heads;
   c.group = heads.group;
@@ -258,7 +277,7 @@ Case Scope::At(int64_t number) const {
   c.values = static_cast<Values>(Turn(Field::values, shape, manner, kValues));
   static_assert(EnumText<Fill>::names.size() == kManners, "each shape meets each fill once");
   c.fill = static_cast<Fill>(manner);
-  c.backward = turn(backwards_, Field::backward);
+  c.backward = !c.paged() && turn(backwards_, Field::backward);
   c.schedule = turn(schedules_, Field::schedule);
   c.seed = Turn(Field::seed, shape, manner, 3);
   const Placed placed = turn(placed_, Field::strides);

@@ -12,7 +12,8 @@
 // where tile is the row's own for queries and for keys. Manners are the other fields. Each shape
 // comes in 8 of them, and these 8 hold
 //
-//   every fill, mask_form, holes (0, 50), bias, padded layout, strides (of all tensors, and
+//   every fill, mask_form, holes (0, 50), bias, padded layout, page size (1, 2, 3, tile), strides
+//   (of all tensors, and
 //   row_padded of k, of out, of dout alone), heads (1, 2, 3:1, 4:2), dim (1, 2,
 //   5, 1:2, 5:3, times the row's multiple), softcap (0, 2, 30), sink, dtype, order of the
 //   schedule, seed (0, 1, 2), forward and backward, as far as the row takes them, and 8 of the 10
@@ -64,8 +65,9 @@ class Scope {
   void AddManners(const Domain& domain);
 
   std::vector<Case> shapes_;  // at their defaults but for layout (packed or not) and the shape
-  std::vector<Form> forms_, packed_forms_;
+  std::vector<Form> forms_, packed_forms_, paged_forms_;
   std::vector<Layout> padded_layouts_;
+  std::vector<int> page_sizes_;
   std::vector<Placed> placed_;
   std::vector<Heads> heads_;
   std::vector<Dims> dims_;

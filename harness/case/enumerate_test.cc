@@ -30,6 +30,15 @@ Domain Packed() {
   return domain;
 }
 
+Domain Paged() {
+  Domain domain = Padded(4, 4);
+  domain.layouts = SetOf(Layout::paged);
+  domain.pad_sides = SetOf(PadSide::right);
+  domain.mask_forms = SetOf(MaskForm::lengths);
+  domain.backward = false;
+  return domain;
+}
+
 // Little is taken, and nothing that is at its default in a case.
 Domain Narrow() {
   return {.dtypes = SetOf(Dtype::bf16),
@@ -70,6 +79,8 @@ TEST(Scope, HasAsManyCasesAsItsSpecificationSays) {
   constexpr int kPackedAlone = 10 * 10 * kMasks * (1 + (kPads - 1) * 3);
   constexpr int kPackedTwo = kMasks * 9 * 9 * (1 + 3 * 3);
   EXPECT_EQ(Scope(Packed()).size(), kManners * (kPackedAlone + kPackedTwo));
+
+  EXPECT_EQ(Scope(Paged()).size(), kManners * kMasks * (10 * 10 * kPads + 9 * 9 * 4));
 
   // Queries one at a time: 0 .. 3 of them.
   EXPECT_EQ(Scope(Padded(1, 4)).size(), kManners * (kAlone * 4 / 10 + kTwo));
@@ -120,7 +131,8 @@ TEST(Scope, EveryShapeIsThereInEveryFill) {
 }
 
 TEST(Scope, EveryCaseIsValidAndOccursOnce) {
-  for (const Domain& domain : {Padded(4, 4), Packed(), Padded(1, 32), Narrow(), Domain{}}) {
+  for (const Domain& domain :
+       {Padded(4, 4), Packed(), Paged(), Padded(1, 32), Narrow(), Domain{}}) {
     std::set<std::string> lines;
     const PadSide first_side = Scope(domain).At(0).pad_side;
     for (const Case& c : AllOf(domain)) {
@@ -135,6 +147,24 @@ TEST(Scope, EveryCaseIsValidAndOccursOnce) {
 
 TEST(Scope, ALargeTileIsNotCrossedAndStaysValid) {
   for (const Case& c : AllOf(Padded(4096, 4096))) ASSERT_EQ(Validate(c), "") << Print(c);
+}
+
+TEST(Scope, EachShapeMeetsEachPageSize) {
+  std::map<int, int> sizes;
+  std::set<int> of_shape;
+  int n = 0;
+  for (const Case& c : AllOf(Paged())) {
+    ASSERT_TRUE(c.paged());
+    ++sizes[c.page_size];
+    of_shape.insert(c.page_size);
+    if (++n % kManners != 0) continue;
+    ASSERT_EQ(of_shape, (std::set{1, 2, 3, 4})) << Print(c);
+    of_shape.clear();
+  }
+  EXPECT_EQ(sizes.size(), 4u);
+  Domain sixteen = Paged();
+  sixteen.page_multiple = 16;
+  for (const Case& c : AllOf(sixteen)) ASSERT_EQ(c.page_size, 16);
 }
 
 // ---- which values meet --------------------------------------------------------------------------

@@ -13,7 +13,9 @@ enum class Dtype : int32_t { f32 = 0, f16 = 1, bf16 = 2 };
 
 /// Order of the dimensions in memory, outermost first. Strides are contiguous in that order. thd is
 /// packed: the sequences one after another in one buffer of tokens, each from its cu_seqlens.
-enum class Layout : int32_t { bhsd = 0, bshd = 1, thd = 2 };
+/// paged is bshd for what has queries; K and V are a pool of pages [page, slot, h, d], in which a
+/// block table finds those of a sequence (PagedAttention; Kwon et al. 2023).
+enum class Layout : int32_t { bhsd = 0, bshd = 1, thd = 2, paged = 3 };
 
 /// How the elements of a tensor lie within its layout.
 ///   contiguous  one after another
@@ -135,7 +137,7 @@ struct EnumText<Dtype> {
 };
 template <>
 struct EnumText<Layout> {
-  static constexpr std::array<std::string_view, 3> names{"bhsd", "bshd", "thd"};
+  static constexpr std::array<std::string_view, 4> names{"bhsd", "bshd", "thd", "paged"};
 };
 template <>
 struct EnumText<Strides> {

@@ -71,6 +71,15 @@ Window OneWindow(int tile, Random& random) {
   return window;
 }
 
+void SomeLayout(const Domain& domain, Random& random, Case& c) {
+  c.layout = OneOf(domain.layouts, random);
+  c.page_size = 0;
+  if (!c.paged()) return;
+  const int multiple = domain.page_multiple;
+  const int size = random.Chance(40) ? domain.tile_k : random.OneOf({1, 2, 3, 4, 5, 8, 16});
+  c.page_size = std::max(size / multiple * multiple, multiple);
+}
+
 void SomeStrides(const Domain& domain, Random& random, Case& c) {
   c.strides = OneOf(domain.strides, random);
   // One tensor unlike the others shows code that takes the strides of another one.
@@ -218,7 +227,8 @@ Case Generate(const Domain& domain, Random& random, int size) {
   if (swarm.causal) c.mask = draw::OneOf(domain.masks, random);
   if (IsWindow(c.mask)) c.window = draw::OneWindow(domain.tile_k, random);
   if (swarm.features) DrawFeatures(domain, random, c);
-  if (swarm.layouts) c.layout = draw::OneOf(domain.layouts, random);
+  // Every case of a kernel that takes pages alone has some: they are no feature to switch off.
+  if (swarm.layouts || domain.layouts == SetOf(Layout::paged)) draw::SomeLayout(domain, random, c);
   if (swarm.layouts && random.Chance(50)) draw::SomeStrides(domain, random, c);
   if (swarm.dtypes) c.dtype = draw::OneOf(domain.dtypes, random);
   if (swarm.values && random.Chance(75)) c.values = draw::OneOf(Set<Values>::All(), random);

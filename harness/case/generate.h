@@ -21,6 +21,7 @@ struct Domain {
   Set<Feature> features = Set<Feature>::All();
   int dim_max = 64;
   int dim_multiple = 1;
+  int page_multiple = 1;  // page sizes are multiples of it
   int tile_q = 16;
   int tile_k = 16;
   bool backward = true;        // the kernel has a backward

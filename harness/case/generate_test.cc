@@ -105,16 +105,16 @@ void EachValue(E Case::* field, double percent) {
 
 TEST(Generate, EveryValueOfEveryFieldIsDrawn) {
   EachValue(&Case::dtype, 15);
-  EachValue(&Case::layout, 20);
+  EachValue(&Case::layout, 15);
   EachValue(&Case::mask, 10);
   EachValue(&Case::mask_form, 4);
   EachValue(&Case::bias, 4);
   EachValue(&Case::strides, 5);
   for (int op = 0; op < kOperands; ++op) {
-    const double percent = op < static_cast<int>(Operand::bias) ? 0.5 : 0.02;
+    const double percent = op < static_cast<int>(Operand::bias) ? 0.4 : 0.02;
     EXPECT_GE(Percent([=](const Case& c) { return c.strided == op; }), percent) << op;
   }
-  EachValue(&Case::pad_side, 5);
+  EachValue(&Case::pad_side, 4);
   EXPECT_GE(Percent([](const Case& c) { return c.pad_side == PadSide::left; }), 20);
   EachValue(&Case::fill, 5);
   EachValue(&Case::values, 4);
@@ -141,6 +141,33 @@ TEST(Generate, EveryValueOfEveryFieldIsDrawn) {
   for (int heads : {1, 2, 3, 4}) {
     EXPECT_GE(Percent([=](const Case& c) { return c.heads == heads; }), 8) << heads;
   }
+}
+
+TEST(Generate, PagesAreCutAndFilled) {
+  static const std::vector<Case> cases = [] {
+    Random random(2025);
+    const Domain domain{.layouts = SetOf(Layout::paged), .tile_k = 4};
+    std::vector<Case> drawn;
+    for (int n = 0; n < 10000; ++n) drawn.push_back(Generate(domain, random, n % 101));
+    return drawn;
+  }();
+  const auto percent = [](auto holds) {
+    return static_cast<double>(std::count_if(cases.begin(), cases.end(), holds)) / 100;
+  };
+  for (int size : {1, 2, 3, 4, 5, 8, 16}) {
+    EXPECT_GE(percent([=](const Case& c) { return c.page_size == size; }), 5) << size;
+  }
+  const auto any = [&](auto holds) {
+    return percent([=](const Case& c) {
+      return Any(c.lens_k, [&](int len) { return len > 0 && holds(c, len); });
+    });
+  };
+  EXPECT_GE(any([](const Case& c, int len) { return len % c.page_size != 0; }), 50);
+  EXPECT_GE(any([](const Case& c, int len) {  // the first entry beyond it leads nowhere
+              return len % c.page_size == 0 && len < c.seqlen_k();
+            }),
+            20);
+  EXPECT_GE(any([](const Case& c, int len) { return len > 2 * c.page_size; }), 30);
 }
 
 TEST(Generate, AFewThreadsArePreempted) {
@@ -190,6 +217,7 @@ TEST(Generate, StaysWithinTheDomain) {
                         .features = {random.Below(16)},
                         .dim_max = multiple * random.Between(1, 256 / multiple),
                         .dim_multiple = multiple,
+                        .page_multiple = random.OneOf({1, 16, 256}),
                         .tile_q = random.OneOf({1, 16, 64, 128}),
                         .tile_k = random.OneOf({1, 16, 32, 256}),
                         .backward = random.Chance(50),
@@ -197,6 +225,7 @@ TEST(Generate, StaysWithinTheDomain) {
                         .scheduled = random.Chance(50)};
     Domain sane = domain;
     sane.backward |= sane.backward_only;
+    if (sane.backward_only) sane.layouts.bits |= 1u;  // pages have no gradients
     const Case c = Generate(sane, random, n % 101);
     ASSERT_EQ(Validate(c), "") << Print(c);
     ASSERT_TRUE(IsWithin(sane, c)) << Print(c);
@@ -239,8 +268,8 @@ TEST(Generate, SameSeedSameBits) {
       }
     }
   }
-  EXPECT_EQ(lines, 8328390240365451831ull);
-  EXPECT_EQ(bits, 12463417736820402738ull);
+  EXPECT_EQ(lines, 4475605293569499269ull);
+  EXPECT_EQ(bits, 10415641103791982795ull);
 }
 
 }  // namespace

@@ -76,6 +76,22 @@ std::string ValidateSize(const Case& c) {
   return {};
 }
 
+std::string ValidatePages(const Case& c) {
+  if (!c.paged() && c.page_size != 0) {
+    return "a page_size with layout=" + std::string(NameOf(c.layout)) + ": expected paged";
+  }
+  if (!c.paged()) return {};
+  if (std::string wrong = OutOfRange("page_size", c.page_size, 1, kMaxPageSize); !wrong.empty()) {
+    return wrong;
+  }
+  if (c.pad_side != PadSide::right) {
+    return "pad_side=" + std::string(NameOf(c.pad_side)) +
+           " with layout=paged: expected right, where the rest of a page is";
+  }
+  if (c.backward) return "backward with layout=paged: expected a forward, pages have no gradients";
+  return {};
+}
+
 /// Fields that are right alone and may be wrong together.
 std::string ValidateTogether(const Case& c) {
   if (c.heads % c.group != 0) {
@@ -89,9 +105,11 @@ std::string ValidateTogether(const Case& c) {
   if (c.pad_side == PadSide::between && !c.packed()) {
     return "pad_side=between with layout=" + std::string(NameOf(c.layout)) + ": expected thd";
   }
-  if (c.packed() && c.mask_form != MaskForm::lengths) {
-    return "a mask tensor with layout=thd: expected mask_form=lengths, or another layout";
+  if ((c.packed() || c.paged()) && c.mask_form != MaskForm::lengths) {
+    return "a mask tensor with layout=" + std::string(NameOf(c.layout)) +
+           ": expected mask_form=lengths, or another layout";
   }
+  if (std::string wrong = ValidatePages(c); !wrong.empty()) return wrong;
   if (c.holes > 0 && c.mask_form == MaskForm::lengths) {
     return "holes with mask_form=lengths: expected a mask tensor, boolean or additive";
   }
@@ -115,7 +133,10 @@ std::string ValidateTogether(const Case& c) {
 }  // namespace
 
 int Case::most_slots_q() const { return LongestOf(lens_q) + pad_q; }
-int Case::most_slots_k() const { return LongestOf(lens_k) + pad_k; }
+int Case::pages() const {
+  return paged() ? (LongestOf(lens_k) + pad_k + page_size - 1) / page_size : 0;
+}
+int Case::most_slots_k() const { return paged() ? pages() * page_size : LongestOf(lens_k) + pad_k; }
 int Case::seqlen_q() const { return packed() ? LongestOf(lens_q) : most_slots_q(); }
 int Case::seqlen_k() const { return packed() ? LongestOf(lens_k) : most_slots_k(); }
 
@@ -140,6 +161,7 @@ std::string Validate(const Case& c) {
       Unnamed("bias", c.bias),
       OutOfRange("softcap", c.softcap, 0, kMaxSoftcap),
       Unnamed("layout", c.layout),
+      OutOfRange("page_size", c.page_size, 0, kMaxPageSize),
       Unnamed("strides", c.strides),
       OutOfRange("the tensor with strides", c.strided, kAllOperands, kOperands - 1),
       Unnamed("dtype", c.dtype),

@@ -51,6 +51,26 @@ TEST(Geometry, PackedSequencesFollowOneAnother) {
   EXPECT_FALSE(HasPads(c));
 }
 
+TEST(Geometry, PagesAreWhole) {
+  Case c = Ragged();  // keys 4 and 2, 2 padded slots
+  c.layout = Layout::paged;
+  for (const auto& [size, pages] : {std::pair(1, 6), {2, 3}, {4, 2}, {5, 2}, {6, 1}, {16, 1}}) {
+    c.page_size = size;
+    EXPECT_EQ(c.pages(), pages);
+    EXPECT_EQ(c.seqlen_k(), pages * size);
+    EXPECT_EQ(RegionK(c, 1).slots, pages * size);
+    EXPECT_EQ(SlotK(c, 1, 1), 1);
+    EXPECT_EQ(c.seqlen_q(), 4);  // no page of Q
+  }
+  c = {.lens_q = {1}, .lens_k = {3}, .layout = Layout::paged, .page_size = 4};
+  EXPECT_TRUE(HasPads(c));
+  c.page_size = 3;
+  EXPECT_FALSE(HasPads(c));
+  c.lens_k = {0};
+  EXPECT_EQ(c.pages(), 0);
+  EXPECT_EQ(Validate(c), "");
+}
+
 TEST(Geometry, EverySlotIsOneTokenOrAPad) {
   Random random(7);
   for (int n = 0; n < 500; ++n) {

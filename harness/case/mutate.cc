@@ -15,9 +15,10 @@ int DifferingFields(const Case& a, const Case& b) {
          (a.group != b.group) + (a.dim != b.dim) + (a.dim_v != b.dim_v) +
          (a.mask != b.mask || a.window != b.window) + (a.mask_form != b.mask_form) +
          (a.holes != b.holes) + (a.bias != b.bias) + (a.softcap != b.softcap) + (a.sink != b.sink) +
-         (a.layout != b.layout) + (a.strides != b.strides || a.strided != b.strided) +
-         (a.dtype != b.dtype) + (a.values != b.values) + (a.fill != b.fill) +
-         (a.backward != b.backward) + (a.schedule != b.schedule) + (a.seed != b.seed);
+         (a.layout != b.layout || a.page_size != b.page_size) +
+         (a.strides != b.strides || a.strided != b.strided) + (a.dtype != b.dtype) +
+         (a.values != b.values) + (a.fill != b.fill) + (a.backward != b.backward) +
+         (a.schedule != b.schedule) + (a.seed != b.seed);
 }
 
 /// One length becomes another one: a step, a tile's edge, a double, a half, a neighbour's, any.
@@ -128,8 +129,7 @@ void Edit(Case& c, const Domain& domain, Random& random) {
       if (IsWindow(c.mask)) c.window = draw::OneWindow(domain.tile_k, random);
       return;
     case 11:
-      c.layout = draw::OneOf(domain.layouts, random);
-      return;
+      return draw::SomeLayout(domain, random, c);
     case 12:
       c.dtype = draw::OneOf(domain.dtypes, random);
       return;
@@ -200,7 +200,10 @@ Case Cross(const Case& a, const Case& b, const Domain& domain, Random& random) {
   if (from_b()) child.bias = b.bias;
   if (from_b()) child.softcap = b.softcap;
   if (from_b()) child.sink = b.sink;
-  if (from_b()) child.layout = b.layout;
+  if (from_b()) {
+    child.layout = b.layout;
+    child.page_size = b.page_size;
+  }
   if (from_b()) {
     child.strides = b.strides;
     child.strided = b.strided;

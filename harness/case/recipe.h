@@ -21,6 +21,7 @@ inline constexpr uint64_t kPad = 6;
 inline constexpr uint64_t kPick = 7;
 inline constexpr uint64_t kHole = 8;
 inline constexpr uint64_t kSink = 9;
+inline constexpr uint64_t kPages = 10;
 }  // namespace hash_salt
 
 struct Element {

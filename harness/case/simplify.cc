@@ -39,6 +39,7 @@ class Candidates {
     if (c.strided != kAllOperands && !HasTensor(c, strided)) c.strides = {};
     if (c.strides == Strides::contiguous) c.strided = kAllOperands;
     if (!c.packed() && c.pad_side == PadSide::between) c.pad_side = PadSide::right;
+    if (!c.paged()) c.page_size = 0;
     if (!(ComplexityOf(c) < complexity_) || !Validate(c).empty()) return;
     if (std::find(list_.begin(), list_.end(), c) == list_.end()) list_.push_back(c);
   }
@@ -102,6 +103,10 @@ void AddPlain(const Case& c, Candidates& out) {
   out.Add(plain);
   plain.dim = c.dim;  // what a kernel may insist on
   plain.dtype = c.dtype;
+  out.Add(plain);
+  if (!c.paged()) return;
+  plain.layout = c.layout;
+  plain.page_size = c.page_size;
   out.Add(plain);
 }
 
@@ -312,6 +317,7 @@ std::vector<Case> Simplify(const Case& c) {
   AddPads(c, out);
   out.Set(&Case::pad_side, std::array{PadSide::right, PadSide::left});
   out.Set(&Case::layout, std::array{Layout::bhsd, Layout::bshd});
+  if (c.paged()) out.Set(&Case::page_size, Smaller(c.page_size, 1));
   AddStrides(c, out);
   out.Set(&Case::dtype, std::array{Dtype::f32, Dtype::f16});
   AddSchedules(c, out);

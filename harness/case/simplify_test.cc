@@ -87,6 +87,12 @@ TEST(Simplify, FindsTheCaseAPersonWouldWrite) {
                 "lens_q=1 lens_k=1 dim=1 dtype=bf16 backward=true");
   ExpectMinimal([](const Case& c) { return c.heads > 1 && c.layout == Layout::bshd; },
                 "lens_q=1 lens_k=1 heads=2 dim=1 layout=bshd");
+  ExpectMinimal([](const Case& c) { return c.paged(); }, "lens_q=1 lens_k=1 dim=1 layout=paged:1");
+  ExpectMinimal(
+      [](const Case& c) {
+        return c.paged() && AnyK(c, [&](int n) { return n > 0 && n % c.page_size != 0; });
+      },
+      "lens_q=1 lens_k=1 dim=1 layout=paged:2");
   ExpectMinimal([](const Case& c) { return c.schedule.order != Order::forward; },
                 "lens_q=1 lens_k=1 dim=1 schedule=reverse");
 }

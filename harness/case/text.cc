@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "harness/case/case.h"
+#include "harness/case/read.h"
 #include "harness/case/values.h"
 
 namespace padproof {
@@ -16,25 +17,6 @@ namespace {
 // A canonical line has under 1000 characters; more than this is not a case.
 constexpr size_t kMaxLine = 4096;
 constexpr size_t kMaxQuoted = 40;
-
-/// Whole unsigned number, nothing around it.
-template <class T>
-bool ReadNumber(std::string_view text, T& value) {
-  if (text.empty() || text.front() == '-') return false;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-// Readers store the value and return "", or return what they expected.
-
-std::string ReadInt(std::string_view text, int& value, int low, int high) {
-  int read = 0;
-  if (!ReadNumber(text, read) || read < low || read > high) {
-    return "a whole number from " + std::to_string(low) + " to " + std::to_string(high);
-  }
-  value = read;
-  return {};
-}
 
 std::string ReadLens(std::string_view text, std::vector<int>& lens) {
   const std::string expected = "1 to " + std::to_string(kMaxBatch) + " lengths from 0 to " +
@@ -51,20 +33,6 @@ std::string ReadLens(std::string_view text, std::vector<int>& lens) {
   }
   lens = std::move(read);
   return {};
-}
-
-template <class E>
-std::string ReadName(std::string_view text, E& value) {
-  std::string expected = "one of";
-  for (size_t n = 0; n < EnumText<E>::names.size(); ++n) {
-    if (text == EnumText<E>::names[n]) {
-      value = static_cast<E>(n);
-      return {};
-    }
-    expected += n == 0 ? " " : ", ";
-    expected += EnumText<E>::names[n];
-  }
-  return expected;
 }
 
 std::string ReadBool(std::string_view text, bool& value) {
@@ -132,6 +100,28 @@ std::string ReadDim(std::string_view text, Case& c) {
   std::string wrong = ReadPair(text, c.dim, c.dim_v, kMaxDim, expected.c_str());
   if (wrong.empty() && c.dim_v == c.dim) c.dim_v = 0;
   return wrong;
+}
+
+/// LAYOUT, or paged:PAGE_SIZE.
+std::string ReadLayout(std::string_view text, Case& c) {
+  constexpr std::string_view kPaged = "paged:";
+  Layout layout = Layout::paged;
+  int page_size = 0;
+  const bool paged = text.substr(0, kPaged.size()) == kPaged;
+  const bool right = paged ? ReadInt(text.substr(kPaged.size()), page_size, 1, kMaxPageSize).empty()
+                           : ReadName(text, layout).empty() && layout != Layout::paged;
+  if (!right) {
+    return "one of bhsd, bshd, thd, paged:PAGE_SIZE with PAGE_SIZE from 1 to " +
+           std::to_string(kMaxPageSize);
+  }
+  c.layout = layout;
+  c.page_size = page_size;
+  return {};
+}
+
+std::string PrintLayout(const Case& c) {
+  const std::string name(NameOf(c.layout));
+  return c.paged() ? name + ":" + std::to_string(c.page_size) : name;
 }
 
 /// STRIDES or STRIDES:OPERAND.
@@ -277,7 +267,7 @@ constexpr std::array kFields{
     NameField<Bias, &Case::bias>("bias"),
     IntField<&Case::softcap, 0, kMaxSoftcap>("softcap", false),
     BoolField<&Case::sink>("sink"),
-    NameField<Layout, &Case::layout>("layout"),
+    Field{"layout", false, ReadLayout, PrintLayout},
     Field{"strides", false, ReadStrides, PrintStrides},
     NameField<Dtype, &Case::dtype>("dtype"),
     NameField<Values, &Case::values>("values"),

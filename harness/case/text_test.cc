@@ -62,6 +62,32 @@ TEST(Text, StridesOfAllTensorsOrOfOne) {
   }
 }
 
+TEST(Text, PagesHaveASize) {
+  const std::string rest = "lens_q=2 lens_k=3 dim=4 ";
+  for (const char* layout : {"paged:1", "paged:16", "paged:256"}) {
+    EXPECT_EQ(ErrorOf(rest + "layout=" + layout), "accepted as " + rest + "layout=" + layout);
+  }
+  EXPECT_EQ(ErrorOf(rest + "layout=paged"),
+            "column 25: 'layout=paged': expected one of bhsd, bshd, thd, paged:PAGE_SIZE with "
+            "PAGE_SIZE from 1 to 256");
+  for (const char* wrong : {"paged:", "paged:0", "paged:257", "paged:-1", "bshd:4", "pages", ""}) {
+    EXPECT_FALSE(Parse(rest + "layout=" + wrong)) << wrong;
+  }
+  const std::string paged = rest + "layout=paged:4 ";
+  EXPECT_EQ(ErrorOf(paged + "backward=true"),
+            "column 1: backward with layout=paged: expected a forward, pages have no gradients");
+  EXPECT_EQ(
+      ErrorOf(paged + "pad_side=left"),
+      "column 1: pad_side=left with layout=paged: expected right, where the rest of a page is");
+  EXPECT_EQ(ErrorOf(paged + "mask_form=boolean"),
+            "column 1: a mask tensor with layout=paged: expected mask_form=lengths, or another "
+            "layout");
+  EXPECT_TRUE(Parse(paged + "bias=dense mask=causal:br strides=offset:v"));
+  Case c = *Parse(rest);
+  c.page_size = 4;
+  EXPECT_EQ(Validate(c), "a page_size with layout=bhsd: expected paged");
+}
+
 TEST(Text, AnyOrderAndBlanksAndDefaults) {
   EXPECT_EQ(ErrorOf("\tdim=2  seed=0 lens_k=1 fill=zero backward=false lens_q=1 schedule=forward "),
             "accepted as lens_q=1 lens_k=1 dim=2");

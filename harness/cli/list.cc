@@ -37,6 +37,7 @@ void PrintKernel(const KernelInfo& kernel) {
   if (t.strides != SetOf(Strides::contiguous)) {
     fmt::print("            strides {}\n", Words(t.strides));
   }
+  if (t.page_multiple > 1) fmt::print("            pages of a multiple of {}\n", t.page_multiple);
   if (!plain) {
     fmt::print("            mask told by {}  bias {}{}{}\n", Words(t.mask_forms), Words(t.biases),
                t.features.bits != 0 ? "  with " : "", Words(t.features));

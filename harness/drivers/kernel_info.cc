@@ -19,6 +19,7 @@ Domain DomainOf(const KernelInfo& kernel) {
   domain.features = traits.features;
   domain.dim_max = traits.dim_max;
   domain.dim_multiple = traits.dim_multiple;
+  domain.page_multiple = traits.page_multiple;
   domain.tile_q = traits.tile_q;
   domain.tile_k = traits.tile_k;
   domain.backward = kernel.has_backward;

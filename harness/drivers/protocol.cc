@@ -21,6 +21,7 @@ json ToJsonValue(const KernelTraits& t) {
           {"features", t.features.bits},
           {"dim_max", t.dim_max},
           {"dim_multiple", t.dim_multiple},
+          {"page_multiple", t.page_multiple},
           {"seqlen_k_min", t.seqlen_k_min},
           {"tile_q", t.tile_q},
           {"tile_k", t.tile_k},
@@ -62,6 +63,7 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("features").get_to(t.features.bits);
   j.at("dim_max").get_to(t.dim_max);
   j.at("dim_multiple").get_to(t.dim_multiple);
+  j.at("page_multiple").get_to(t.page_multiple);
   j.at("seqlen_k_min").get_to(t.seqlen_k_min);
   j.at("tile_q").get_to(t.tile_q);
   j.at("tile_k").get_to(t.tile_k);

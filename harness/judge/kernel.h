@@ -65,6 +65,13 @@ struct AttentionArgs {
   const int32_t* cu_seqlens_k;
   Tensor attn_bias;  // [b, h, sq, sk] of dtype, added to the scores after softcap; null: none
   Tensor dbias;      // backward: out, its gradient; null where attn_bias is
+  // Paged (Layout::paged, page_size >= 1): k and v are pools [page, h, slot of the page, d], of at
+  // least as many pages as the tables name. Key j of sequence b is slot j % page_size of page
+  // block_table[b, j / page_size]; entries from ceil(seqused_k[b] / page_size) on are INT32_MAX and
+  // must not be followed. seqlen_k is max_pages * page_size. page_size 0: not paged, table null.
+  const int32_t* block_table;  // [batch, max_pages]
+  int32_t page_size;
+  int32_t max_pages;
 };
 
 enum class StatusCode : int32_t {
@@ -174,9 +181,10 @@ struct KernelTraits {
   Set<Bias> biases = SetOf(Bias::none);
   Set<Feature> features;
   int32_t dim_max = 256;
-  int32_t dim_multiple = 1;  // head dims must be multiples of it
-  int32_t seqlen_k_min = 0;  // fewest key slots it takes; 1: no empty K and V
-  int32_t tile_q = 16;       // tile sizes: the generator crowds lengths around their multiples
+  int32_t dim_multiple = 1;   // head dims must be multiples of it
+  int32_t page_multiple = 1;  // and page sizes of this
+  int32_t seqlen_k_min = 0;   // fewest key slots it takes; 1: no empty K and V
+  int32_t tile_q = 16;        // tile sizes: the generator crowds lengths around their multiples
   int32_t tile_k = 16;
   int32_t returns_lse = 0;  // 1: forward writes natural-log LSE
   Promises promises;

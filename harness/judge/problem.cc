@@ -35,6 +35,7 @@ Problem::Problem(const Case& c, Prefill prefill) : case_(c), prefill_(prefill) {
     regions_[0].push_back(RegionQ(c, b));
     regions_[1].push_back(RegionK(c, b));
   }
+  OrderPages(0);
   for (int o = 0; o < kOperands; ++o) {
     const auto op = static_cast<Operand>(o);
     if (!HasTensor(c, op)) continue;
@@ -48,6 +49,7 @@ Problem::Problem(const Case& c, Prefill prefill) : case_(c), prefill_(prefill) {
     FillPads(op, c.fill);
   }
   BuildLengths();
+  BuildBlockTable();
   if (c.mask_form != MaskForm::lengths) BuildMask();
   for (int h = 0; h < c.heads; ++h) {
     const bool by_slope = c.bias == Bias::alibi && c.mask_form == MaskForm::lengths;
@@ -148,8 +150,11 @@ const uint8_t* Problem::Data(Operand op) const {
 
 /// LSE is [b, h, s] in every layout; its rows are those of a head.
 void Problem::Place(Operand op) {
-  const int64_t b = case_.packed() ? 1 : case_.batch();
-  const int64_t h = Heads(op), s = BufferSlots(op), d = Columns(op);
+  const bool in_pages = InPages(op);
+  const int64_t b = in_pages         ? static_cast<int64_t>(pages_.size())
+                    : case_.packed() ? 1
+                                     : case_.batch();
+  const int64_t h = Heads(op), s = in_pages ? case_.page_size : BufferSlots(op), d = Columns(op);
   const bool is_lse = op == Operand::lse;
   const Strides strides = StridesOf(case_, op);
   const auto padded = [&](int64_t row) {  // from one row to the next
@@ -185,7 +190,11 @@ Tensor Problem::View(Operand op) {
 
 size_t Problem::Offset(Operand op, int b, int h, int slot, int d) const {
   const Placement& place = places_[static_cast<size_t>(op)];
-  const int entry = case_.packed() ? 0 : b, row = RegionOf(op, b).begin + slot;
+  int entry = case_.packed() ? 0 : b, row = RegionOf(op, b).begin + slot;
+  if (InPages(op)) {
+    entry = pages_[static_cast<size_t>(b * case_.pages() + slot / case_.page_size)];
+    row = slot % case_.page_size;
+  }
   const int64_t at = place.shift + entry * place.stride[0] + h * place.stride[1] +
                      row * place.stride[2] + d * place.stride[3];
   return static_cast<size_t>(at) * SizeOf(DtypeOf(op));
@@ -300,6 +309,9 @@ AttentionArgs Problem::Args(bool backward) {
   args.leftpad_k = lengths_[3].data();
   args.cu_seqlens_q = lengths_[4].empty() ? nullptr : lengths_[4].data();
   args.cu_seqlens_k = lengths_[5].empty() ? nullptr : lengths_[5].data();
+  args.block_table = lengths_[6].empty() ? nullptr : lengths_[6].data();
+  args.page_size = case_.page_size;
+  args.max_pages = case_.pages();
   args.q = View(Operand::q);
   args.k = View(Operand::k);
   args.v = View(Operand::v);

@@ -69,6 +69,10 @@ class Problem {
   /// both have the same tokens, in their own slots.
   void CopyMask(int b, const Problem& from, int from_b);
 
+  /// Paged: puts pages of K and V elsewhere in the pool, another order for another salt, and says
+  /// so in the block table.
+  void MovePages(uint64_t salt);
+
   /// Gives real tokens of the inputs another content, where `which` says so: what a pad of that
   /// place would hold under `fill`.
   void FillTokens(Fill fill, const std::function<bool(Operand op, const Index& at)>& which);
@@ -90,9 +94,9 @@ class Problem {
   std::vector<uint8_t> Bytes(Operand op) const;
   /// Raw bytes of the mask tensor; empty if the case has none.
   std::vector<uint8_t> MaskBytes() const;
-  /// seqused_q, seqused_k, leftpad_q, leftpad_k, cu_seqlens_q, cu_seqlens_k as the kernel left
-  /// them.
-  const std::array<std::vector<int32_t>, 6>& lengths() const { return lengths_; }
+  /// seqused_q, seqused_k, leftpad_q, leftpad_k, cu_seqlens_q, cu_seqlens_k, block_table as the
+  /// kernel left them.
+  const std::array<std::vector<int32_t>, 7>& lengths() const { return lengths_; }
 
  private:
   // Data starts at a multiple of 64 bytes, as from any device or tensor allocator: libraries choose
@@ -125,6 +129,9 @@ class Problem {
   int Column(Operand op, const Index& at) const {  // of its row in memory
     return HasKeyColumns(op) ? Slot(Operand::k, at.b, at.d) : at.d;
   }
+  bool InPages(Operand op) const { return case_.paged() && !HasQueryRows(op); }
+  void OrderPages(uint64_t salt);
+  void BuildBlockTable();
   int BufferSlots(Operand op) const;  // of one batch entry; packed: of all sequences
   void Place(Operand op);
   void ForEachElement(Operand op, const std::function<void(size_t offset)>& visit) const;
@@ -145,7 +152,9 @@ class Problem {
   Case case_;
   Prefill prefill_;
   std::array<std::vector<Region>, 2> regions_;  // of queries and of keys, by sequence
-  /// Sizes and strides [b, h, s, d] in elements; packed: one entry, all slots.
+  std::vector<int32_t> pages_;                  // [batch, pages()] where each page lies in the pool
+  /// Sizes and strides [b, h, s, d] in elements; packed: one entry, all slots; in pages: an entry a
+  /// page.
   struct Placement {
     std::array<int64_t, 4> size{}, stride{};
     int64_t shift = 0;     // elements before the first one
@@ -156,7 +165,7 @@ class Problem {
   std::array<Buffer, kOperands> buffers_;
   Buffer workspace_, mask_;
   std::vector<float> alibi_slopes_, sink_;       // [heads], or empty
-  std::array<std::vector<int32_t>, 6> lengths_;  // as lengths() says; packed or not, some are empty
+  std::array<std::vector<int32_t>, 7> lengths_;  // as lengths() says; packed or not, some are empty
 };
 
 }  // namespace padproof

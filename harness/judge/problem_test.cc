@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <climits>
 #include <cmath>
 #include <cstring>
 #include <set>
@@ -16,6 +17,12 @@ Case Read(const char* line) {
   auto c = Parse(line);
   EXPECT_TRUE(c) << c.error().message;
   return c ? *c : Case{.lens_q = {1}, .lens_k = {1}};
+}
+
+/// Where the view of `op` says that an element is.
+const uint8_t* Address(const Tensor& t, Dtype dtype, int b, int h, int s, int d) {
+  const int64_t at = b * t.stride[0] + h * t.stride[1] + s * t.stride[2] + d * t.stride[3];
+  return static_cast<uint8_t*>(t.data) + at * static_cast<int64_t>(SizeOf(dtype));
 }
 
 // Real values of two problems agree wherever both have the token.
@@ -69,6 +76,81 @@ TEST(Problem, PackedSequencesAreFoundByTheirOffsets) {
       }
     }
   }
+}
+
+/// The element of K or V that the block table leads to.
+uint32_t ThroughTable(const AttentionArgs& args, const Tensor& pool, int b, int h, int j, int d) {
+  const int32_t page = args.block_table[b * args.max_pages + j / args.page_size];
+  EXPECT_GE(page, 0);
+  EXPECT_LT(page, pool.size[0]);
+  uint32_t bits = 0;
+  std::memcpy(&bits, Address(pool, Dtype::f16, page, h, j % args.page_size, d), 2);
+  return bits;
+}
+
+TEST(Problem, PagesAreFoundThroughTheTable) {
+  for (const char* strides : {"contiguous", "row_padded", "offset:v", "transposed:k"}) {
+    Problem problem(Read((std::string("lens_q=1,2,1 lens_k=5,0,8 pad_k=3 heads=4:2 dim=2:3 "
+                                      "layout=paged:4 dtype=f16 fill=nan strides=") +
+                          strides)
+                             .c_str()));
+    const AttentionArgs args = problem.Args(false);
+    EXPECT_EQ(args.page_size, 4);
+    EXPECT_EQ(args.max_pages, 3);
+    EXPECT_EQ(args.seqlen_k, 12);
+    EXPECT_EQ(args.v.size[0], 9);
+    EXPECT_EQ(args.v.size[2], 4);
+    if (std::string_view(strides) == "contiguous") {
+      EXPECT_EQ(args.v.stride[2], 2 * 3);  // [page, slot, h, d]
+      EXPECT_EQ(args.v.stride[0], 4 * 2 * 3);
+    }
+    std::set<int32_t> used;
+    for (int b = 0; b < 3; ++b) {
+      for (int page = 0; page < 3; ++page) {
+        const int32_t entry = args.block_table[b * 3 + page];
+        EXPECT_EQ(entry == INT32_MAX, page * 4 >= args.seqused_k[b]) << b << page;
+        EXPECT_TRUE(entry == INT32_MAX || used.insert(entry).second);
+      }
+      for (int j = 0; j < args.seqused_k[b]; ++j) {
+        EXPECT_EQ(ThroughTable(args, args.v, b, 1, j, 2), problem.BitsAt(Operand::v, {b, 1, j, 2}));
+        EXPECT_EQ(ThroughTable(args, args.k, b, 0, j, 1),
+                  RealBits(problem.c(), Operand::k, b, 0, j, 1));
+      }
+    }
+    int pads = 0;  // 9 pages of 4 slots, 13 tokens
+    for (int page = 0; page < 9; ++page) {
+      for (int slot = 0; slot < 4; ++slot) {
+        uint32_t bits = 0;
+        std::memcpy(&bits, Address(args.k, Dtype::f16, page, 1, slot, 0), 2);
+        pads += IsNan(Dtype::f16, bits);
+      }
+    }
+    EXPECT_EQ(pads, 9 * 4 - 13);
+    EXPECT_EQ(problem.BrokenGuard(), "");
+  }
+}
+
+TEST(Problem, PagesAreNeverInOrderAndMoveWithTheirTokens) {
+  for (const char* seed : {"0", "1", "2", "3", "4", "5"}) {
+    Problem problem(Read(
+        (std::string("lens_q=1 lens_k=7 dim=1 layout=paged:4 dtype=f16 seed=") + seed).c_str()));
+    EXPECT_EQ(problem.lengths()[6], (std::vector<int32_t>{1, 0}));
+  }
+  Problem problem(Read("lens_q=1,1 lens_k=7,6 pad_k=4 dim=2 layout=paged:2 dtype=f16 fill=hot"));
+  std::set<std::vector<int32_t>> tables;
+  const Problem drawn = problem;
+  for (uint64_t salt = 1; salt <= 5; ++salt) {
+    problem.MovePages(salt);
+    tables.insert(problem.lengths()[6]);
+    const AttentionArgs args = problem.Args(false);
+    for (int slot = 0; slot < 12; ++slot) {
+      EXPECT_EQ(problem.Bits(Operand::k, 1, 0, slot, 1), drawn.Bits(Operand::k, 1, 0, slot, 1));
+      if (slot >= 6) continue;
+      EXPECT_EQ(ThroughTable(args, args.k, 1, 0, slot, 1),
+                drawn.BitsAt(Operand::k, {1, 0, slot, 1}));
+    }
+  }
+  EXPECT_EQ(tables.size(), 5u);
 }
 
 TEST(Problem, AMaskTensorTellsWhatTheCaseSays) {
@@ -188,12 +270,6 @@ TEST(Problem, ViewsAddressTheSameElements) {
       }
     }
   }
-}
-
-/// Where the view of `op` says that an element is.
-const uint8_t* Address(const Tensor& t, Dtype dtype, int b, int h, int s, int d) {
-  const int64_t at = b * t.stride[0] + h * t.stride[1] + s * t.stride[2] + d * t.stride[3];
-  return static_cast<uint8_t*>(t.data) + at * static_cast<int64_t>(SizeOf(dtype));
 }
 
 TEST(Problem, StridesPlaceEachElementOnceAndLeaveGapsAlone) {

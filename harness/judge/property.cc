@@ -67,6 +67,9 @@ std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_b
       return lacks("dim", std::to_string(dim));
     }
   }
+  if (c.page_size % traits.page_multiple != 0) {
+    return lacks("page_size", std::to_string(c.page_size));
+  }
   if (c.seqlen_k() < traits.seqlen_k_min) return "the kernel does not take empty K and V";
   if (c.backward && !has_backward) return "the kernel has no backward";
   if (!c.backward && !has_forward) return "the kernel has only a backward: say backward=true";

@@ -40,9 +40,24 @@ struct NamedTensor {
   const Tensor& tensor;
 };
 
-/// Whether an element is of real tokens; packed, one entry holds all sequences.
+/// Whether a slot of a page holds a token of a sequence that has this page.
+inline bool IsRealInPage(const Problem& problem, int page, int slot) {
+  const Case& c = problem.c();
+  const std::vector<int32_t>& table = problem.lengths()[6];
+  for (int b = 0; b < c.batch(); ++b) {
+    for (int n = 0; n < c.pages(); ++n) {
+      if (table[static_cast<size_t>(b * c.pages() + n)] != page) continue;
+      return problem.IsReal(Operand::k, b, n * c.page_size + slot);
+    }
+  }
+  return false;
+}
+
+/// Whether an element is of real tokens; packed, one entry holds all sequences, paged, a page of K
+/// and V.
 inline bool IsRealElement(const Problem& problem, Operand op, int entry, int slot, int d) {
   const Case& c = problem.c();
+  if (c.paged() && !HasQueryRows(op)) return IsRealInPage(problem, entry, slot);
   if (!c.packed()) return problem.IsReal(op, entry, slot, d);
   for (int b = 0; b < c.batch(); ++b) {
     const Region region = HasQueryRows(op) ? RegionQ(c, b) : RegionK(c, b);
@@ -96,6 +111,13 @@ inline std::vector<NamedTensor> OutputsOf(const KernelRow& row, const AttentionA
 
 /// What tells a kernel of lengths, masks and biases: written, all of it.
 inline void MarkTables(const AttentionArgs& args) {
+  for (int b = 0; b < args.batch; ++b) {
+    for (int n = 0; n < args.max_pages; ++n) {  // what leads nowhere may decide nothing
+      const int32_t* entry = args.block_table + b * args.max_pages + n;
+      n* args.page_size < args.seqused_k[b] ? simt::MarkWritten(entry, sizeof *entry)
+                                            : simt::MarkUnwritten(entry, sizeof *entry);
+    }
+  }
   const auto mark = [](const auto* table, int32_t count) {
     if (table != nullptr) simt::MarkWritten(table, static_cast<size_t>(count) * sizeof *table);
   };
