@@ -18,7 +18,8 @@
 // Where kernels may differ, 2 and 3 ask for less. In tiles, a hidden pair of a loud query is a
 // product with a weight of 0: it takes finite content, not NaN, to other keys of the same head. And
 // rows that promise to stand finite pads alone may load what is near a tile, and multiply it by 0:
-// 3 asks them for dQ alone, whose rows no product brings together. (A kernel that quantises dO with
+// 3 asks them for dQ alone, whose rows no product brings together, and rows that mix the heads of a
+// token (`head_content`) for dQ of other tokens. (A kernel that quantises dO with
 // a scale that rows share brings them together; it has no numerics profile here.)
 
 #include <optional>
@@ -165,6 +166,8 @@ Verdict CheckVictim(const KernelRow& kernel, const Problem& calm, const Index& v
   const auto is_victim = [&](Operand op, const Index& at) {
     return HasQueryRows(op) && at.b == victim.b && at.h == victim.h && at.i == victim.i;
   };
+  const bool mixes_heads = kernel.traits.promises.head_content != PadContent::any_bits;
+  const auto is_token = [&](const Index& at) { return at.b == victim.b && at.i == victim.i; };
   const auto elsewhere = [&](const Index& key) {
     return key.b != victim.b || key.h != victim.h / c.group;
   };
@@ -175,7 +178,10 @@ Verdict CheckVictim(const KernelRow& kernel, const Problem& calm, const Index& v
     });
     if (auto verdict = Run(kernel, loud)) return *verdict;
     const auto part = [&](Operand op, const Index& at) {
-      if (HasQueryRows(op)) return !is_victim(op, at);
+      if (HasQueryRows(op)) {
+        if (content == Fill::nan && mixes_heads) return !is_token(at);
+        return !is_victim(op, at);
+      }
       if (content == Fill::nan) return any_bits && elsewhere(at);
       return elsewhere(at) || !Sees(c, victim.b, victim.h, victim.i, at.i);
     };

@@ -5,7 +5,7 @@
 //     K and V that only h reads
 //
 // Preconditions: two query heads or more; the row repeats its bits. The others hold the case's
-// fill, nan where that is zero.
+// fill, nan where that is zero, or what the row allows in other heads of a token.
 //
 // Bits, because the arithmetic of head h is the same in both runs.
 
@@ -29,7 +29,8 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   if (c.heads < 2) return Verdict::NotApplicable("one head");
   const int victim = static_cast<int>(HashOf({c.seed}) % static_cast<uint64_t>(c.heads));
   const int group = c.group;
-  const Fill content = c.fill == Fill::zero ? Fill::nan : c.fill;
+  const Fill content = AllowedFill(kernel.traits.promises.head_content, c,
+                                   c.fill == Fill::zero ? Fill::nan : c.fill);
   Problem calm(WithAllowedFill(kernel.traits, c)), loud = calm;
   loud.FillTokens(content, [=](Operand op, const Index& at) {
     return HasQueryRows(op) ? at.h != victim : at.h != victim / group;

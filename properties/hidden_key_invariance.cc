@@ -17,6 +17,9 @@ namespace padproof {
 namespace {
 
 const char* Inapplicable(const KernelTraits& traits, bool has_forward, bool) {
+  if (traits.masks == SetOf(Mask::none) && traits.mask_forms == SetOf(MaskForm::lengths)) {
+    return "takes no mask that hides a key";
+  }
   return NotRepeatable(traits, has_forward);
 }
 

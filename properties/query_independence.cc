@@ -7,7 +7,9 @@
 // have r = 0. A NaN is outside of any bound.
 //
 // Preconditions: the row has a forward; a query head of some sequence has two queries or more. The
-// others hold the case's fill, nan where that is zero, whatever the row allows in pads. Query i and
+// others hold the case's fill, nan where that is zero, whatever the row allows in pads, unless it
+// mixes the heads of a token: heads draw their loud queries apart, and only what the row allows in
+// other heads of a token leaves the kept ones alone. Query i and
 // all keys hold the same bits in both runs, so that centre and radius of a row are the same.
 //
 // Why a bound and not bits: a tile of queries may decide together, by a vote of its rows, whether
@@ -50,7 +52,8 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   if (*std::max_element(c.lens_q.begin(), c.lens_q.end()) < 2) {
     return Verdict::NotApplicable("one query a sequence");
   }
-  const Fill content = original.fill == Fill::zero ? Fill::nan : original.fill;
+  const Fill content = AllowedFill(kernel.traits.promises.head_content, c,
+                                   original.fill == Fill::zero ? Fill::nan : original.fill);
   Problem calm(c), loud = calm;
   loud.FillTokens(content,
                   [&](Operand op, const Index& at) { return op == Operand::q && !IsKept(c, at); });

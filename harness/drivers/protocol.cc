@@ -32,6 +32,7 @@ json ToJsonValue(const KernelTraits& t) {
           {"determinism", t.promises.determinism},
           {"empty_lse", t.promises.empty_lse},
           {"zero_sign", t.promises.zero_sign},
+          {"head_content", t.promises.head_content},
           {"p_rounding", n.p_rounding},
           {"p_underflow", n.p_underflow},
           {"score_rounding", n.score_rounding},
@@ -74,6 +75,7 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("determinism").get_to(t.promises.determinism);
   j.at("empty_lse").get_to(t.promises.empty_lse);
   j.at("zero_sign").get_to(t.promises.zero_sign);
+  j.at("head_content").get_to(t.promises.head_content);
   NumericsProfile& n = t.numerics;
   j.at("p_rounding").get_to(n.p_rounding);
   j.at("p_underflow").get_to(n.p_underflow);

@@ -168,6 +168,9 @@ struct Promises {
   Determinism determinism = Determinism::both;
   EmptyLse empty_lse = EmptyLse::minus_infinity;
   ZeroSign zero_sign = ZeroSign::exact;
+  // What the other heads of a token may hold while the results of a head stay the same bits: less
+  // than any bits where a projection multiplies the whole token, and so takes 0 * NaN across heads.
+  PadContent head_content = PadContent::any_bits;
 };
 
 /// Capabilities and promises; plain data without pointers.

@@ -99,8 +99,8 @@ Failure Mismatch(Operand op, Dtype dtype, const Side& a, const Side& b, uint32_t
 
 }  // namespace
 
-Fill AllowedFill(const KernelTraits& traits, Fill fill) {
-  switch (traits.promises.pad_content) {
+Fill AllowedFill(PadContent content, Fill fill) {
+  switch (content) {
     case PadContent::any_bits:
       return fill;
     case PadContent::finite:
@@ -114,13 +114,22 @@ Fill AllowedFill(const KernelTraits& traits, Fill fill) {
   return Fill::zero;
 }
 
-Case WithAllowedFill(const KernelTraits& traits, Case c) {
-  c.fill = AllowedFill(traits, c.fill);
+Fill AllowedFill(PadContent content, const Case& c, Fill fill) {
+  fill = AllowedFill(content, fill);
   // Noise and copies of near_max V make dO.v overflow, the score of a backward.
-  if (traits.promises.pad_content == PadContent::finite_scores && c.backward &&
-      c.values == Values::near_max && c.fill != Fill::zero) {
-    c.fill = Fill::hot;
+  if (content == PadContent::finite_scores && c.backward && c.values == Values::near_max &&
+      fill != Fill::zero) {
+    return Fill::hot;
   }
+  return fill;
+}
+
+Fill AllowedFill(const KernelTraits& traits, Fill fill) {
+  return AllowedFill(traits.promises.pad_content, fill);
+}
+
+Case WithAllowedFill(const KernelTraits& traits, Case c) {
+  c.fill = AllowedFill(traits.promises.pad_content, c, c.fill);
   return c;
 }
 
@@ -169,7 +178,8 @@ std::vector<Operand> Outputs(const KernelRow& kernel, const Case& c) {
 }
 
 const char* NotRepeatable(const KernelTraits& traits, bool has_forward) {
-  if (traits.promises.determinism == Determinism::none) return "does not promise the same bits when repeated";
+  if (traits.promises.determinism == Determinism::none)
+    return "does not promise the same bits when repeated";
   if (traits.promises.determinism == Determinism::forward_only && !has_forward) {
     return "promises the same bits when repeated of its forward alone";
   }

@@ -21,6 +21,10 @@ namespace padproof {
 /// finite becomes huge, what makes scores overflow becomes hot, or everything becomes zero.
 Fill AllowedFill(const KernelTraits& traits, Fill fill);
 
+/// The same under any such promise, of tokens of a case.
+Fill AllowedFill(PadContent content, Fill fill);
+Fill AllowedFill(PadContent content, const Case& c, Fill fill);
+
 /// The case with its fill clamped to what the row allows.
 Case WithAllowedFill(const KernelTraits& traits, Case c);
 
