@@ -9,7 +9,9 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -71,6 +73,65 @@ inline at::Tensor Keep(const AttentionArgs& args) {
 inline at::Tensor Additive(const at::Tensor& keep) {
   return at::zeros(keep.sizes(), at::kFloat)
       .masked_fill_(keep.logical_not(), -std::numeric_limits<float>::infinity());
+}
+
+/// [b, k] of bool: the slot holds no real key.
+inline at::Tensor PaddedKeys(const AttentionArgs& args) {
+  at::Tensor padded = at::ones({args.batch, args.seqlen_k}, at::kBool);
+  for (int32_t b = 0; b < args.batch; ++b) {
+    padded[b].narrow(0, args.leftpad_k[b], args.seqused_k[b]).fill_(false);
+  }
+  return padded;
+}
+
+/// [b, q] of bool: the slot holds no real query.
+inline at::Tensor PaddedQueries(const AttentionArgs& args) {
+  at::Tensor padded = at::ones({args.batch, args.seqlen_q}, at::kBool);
+  for (int32_t b = 0; b < args.batch; ++b) {
+    padded[b].narrow(0, args.leftpad_q[b], args.seqused_q[b]).fill_(false);
+  }
+  return padded;
+}
+
+/// What a loss that skips padded queries sends back: d_o with zeros there. For modules that are
+/// told of padded keys alone: what they compute at a padded query is the caller's to drop.
+inline at::Tensor LossGradient(const AttentionArgs& args) {
+  return View(args.d_o, args.dtype)
+      .masked_fill(PaddedQueries(args).view({args.batch, 1, -1, 1}), 0.0);
+}
+
+/// [b, 1, q, k] of bool, True hides: as Keep says for real queries; padded ones see every real key,
+/// so that their weights, which meet a zero gradient, are numbers.
+inline at::Tensor Hidden(const AttentionArgs& args) {
+  const at::Tensor padded_q = PaddedQueries(args).view({args.batch, 1, -1, 1});
+  const at::Tensor padded_k = PaddedKeys(args).view({args.batch, 1, 1, -1});
+  return at::where(padded_q, padded_k, Keep(args).logical_not());
+}
+
+/// [q, k] of bool, True hides: one mask for all sequences; undefined where they need different
+/// ones. With `padding_told` it need not hide padded keys. Queries that are padded everywhere see
+/// all.
+inline at::Tensor SharedMask(const AttentionArgs& args, bool padding_told) {
+  const at::Tensor keep = Keep(args), padded_q = PaddedQueries(args), padded_k = PaddedKeys(args);
+  at::Tensor hidden = at::zeros({args.seqlen_q, args.seqlen_k}, at::kBool);
+  at::Tensor known = at::zeros({args.seqlen_q, args.seqlen_k}, at::kBool);
+  for (int32_t b = 0; b < args.batch; ++b) {
+    at::Tensor matters = padded_q[b].logical_not().unsqueeze(1).expand_as(known);
+    if (padding_told) matters = matters.logical_and(padded_k[b].logical_not().unsqueeze(0));
+    const at::Tensor wanted = keep[b][0].logical_not();
+    if (matters.logical_and(known).logical_and(wanted.ne(hidden)).any().item<bool>()) return {};
+    hidden = at::where(matters, wanted, hidden);
+    known = known.logical_or(matters);
+  }
+  return hidden;
+}
+
+/// Whether a padded query of a sequence that has keys sees none under `hidden`, of a shape that
+/// broadcasts to [b, q, k]. Its weights are NaN then, and reach every key of the sequence although
+/// its gradient is zero.
+inline bool EmptiesPaddedQuery(const AttentionArgs& args, const at::Tensor& hidden) {
+  const at::Tensor has_keys = PaddedKeys(args).logical_not().any(-1, /*keepdim=*/true);
+  return hidden.all(-1).logical_and(PaddedQueries(args)).logical_and(has_keys).any().item<bool>();
 }
 
 /// Lets scaled_dot_product_attention choose one backend only, until the end of the scope.
