@@ -8,21 +8,6 @@
 namespace padproof {
 namespace {
 
-// What belongs to nobody between the rows of a tensor: NaN in every storage type.
-constexpr uint8_t kGapByte = 0xFF;
-
-// The first half of a guard is NaN in every storage type; the second counts 1, 2, 3, ... as int32,
-// which are subnormal floats, so that a stray atomic add of +0 that flushes them is seen too.
-uint8_t GuardByte(size_t at) {
-  if (at < kGuardBytes / 2) return 0xFF;
-  const uint32_t word = static_cast<uint32_t>(at / 4) + 1;
-  return static_cast<uint8_t>(word >> (8 * (at % 4)));
-}
-
-uint8_t PrefillByte(Prefill prefill) {
-  return prefill == Prefill::nan_pattern ? 0xFF : 0x42;  // 0x42..: 48.6 in f32, 3.13 in f16
-}
-
 bool IsInput(Operand op) {
   return op == Operand::q || op == Operand::k || op == Operand::v || op == Operand::d_o ||
          op == Operand::bias;
@@ -48,14 +33,9 @@ Problem::Problem(const Case& c, Prefill prefill) : case_(c), prefill_(prefill) {
     FillReal(op);
     FillPads(op, c.fill);
   }
-  BuildLengths();
+  BuildArrays();
   BuildBlockTable();
   if (c.mask_form != MaskForm::lengths) BuildMask();
-  for (int h = 0; h < c.heads; ++h) {
-    const bool by_slope = c.bias == Bias::alibi && c.mask_form == MaskForm::lengths;
-    if (by_slope) alibi_slopes_.push_back(AlibiSlope(h));
-    if (c.sink) sink_.push_back(SinkOf(c, h));
-  }
 }
 
 void Problem::FillReal(Operand op) {
@@ -71,8 +51,9 @@ void Problem::FillReal(Operand op) {
 }
 
 /// A mask tensor tells of pads itself: to its kernel every slot is in use.
-void Problem::BuildLengths() {
+void Problem::BuildArrays() {
   const Case& c = case_;
+  std::array<std::vector<int32_t>, kLengths> lengths;
   const bool told = c.mask_form == MaskForm::lengths;
   for (int side = 0; side < 2; ++side) {
     const auto& lens = side == 0 ? c.lens_q : c.lens_k;
@@ -80,24 +61,48 @@ void Problem::BuildLengths() {
     for (int b = 0; b < c.batch(); ++b) {
       const Region& region = regions_[at][static_cast<size_t>(b)];
       const int len = lens[static_cast<size_t>(b)];
-      lengths_[at].push_back(told ? len : region.slots);
-      lengths_[2 + at].push_back(told && !c.packed() ? region.leftpad : 0);
+      lengths[at].push_back(told ? len : region.slots);
+      lengths[2 + at].push_back(told && !c.packed() ? region.leftpad : 0);
       if (!c.packed()) continue;
-      lengths_[4 + at].push_back(region.begin + region.leftpad);
+      lengths[4 + at].push_back(region.begin + region.leftpad);
       const bool last = b + 1 == c.batch();
       const int end = c.pad_side == PadSide::between ? region.slots : region.leftpad + len;
-      if (last) lengths_[4 + at].push_back(region.begin + end);
+      if (last) lengths[4 + at].push_back(region.begin + end);
     }
   }
+  for (size_t n = 0; n < kBlockTable; ++n) StoreArray(n, lengths[n]);
+  std::vector<float> slopes, sink;
+  for (int h = 0; h < c.heads; ++h) {
+    if (c.bias == Bias::alibi && told) slopes.push_back(AlibiSlope(h));
+    if (c.sink) sink.push_back(SinkOf(c, h));
+  }
+  StoreArray(kSlopes, slopes);
+  StoreArray(kSink, sink);
 }
 
-void Problem::Allocate(Buffer& buffer, size_t bytes) {
-  buffer.bytes = bytes;
-  buffer.storage.assign(bytes + 2 * kGuardBytes, kGapByte);
-  for (size_t at = 0; at < kGuardBytes; ++at) {
-    buffer.storage[at] = GuardByte(at);
-    buffer.storage[kGuardBytes + bytes + at] = GuardByte(at);
+template <class T>
+void Problem::StoreArray(size_t which, const std::vector<T>& values) {
+  if (values.empty()) return;
+  Allocate(arrays_[which], values.size() * sizeof(T));
+  std::memcpy(arrays_[which].storage.data() + kGuardBytes, values.data(), arrays_[which].bytes);
+}
+
+template void Problem::StoreArray(size_t, const std::vector<int32_t>&);
+
+template <class T>
+const T* Problem::Array(size_t which) const {
+  const Buffer& buffer = arrays_[which];
+  if (buffer.storage.empty()) return nullptr;
+  return reinterpret_cast<const T*>(buffer.storage.data() + kGuardBytes);
+}
+
+std::array<std::vector<int32_t>, 7> Problem::lengths() const {
+  std::array<std::vector<int32_t>, kLengths> lengths;
+  for (size_t n = 0; n < kLengths; ++n) {
+    const int32_t* first = Array<int32_t>(n);
+    if (first != nullptr) lengths[n].assign(first, first + arrays_[n].bytes / sizeof(int32_t));
   }
+  return lengths;
 }
 
 int Problem::Slots(Operand op, int b) const { return RegionOf(op, b).slots; }
@@ -300,16 +305,16 @@ AttentionArgs Problem::Args(bool backward) {
   args.window_right = by_name ? case_.window.right : -1;
   if (!by_name) args.attn_mask = MaskView();
   args.softcap = static_cast<float>(case_.softcap);
-  args.alibi_slopes = alibi_slopes_.empty() ? nullptr : alibi_slopes_.data();
-  args.sink = sink_.empty() ? nullptr : sink_.data();
+  args.alibi_slopes = Array<float>(kSlopes);
+  args.sink = Array<float>(kSink);
   args.softmax_scale = SoftmaxScale(case_);
-  args.seqused_q = lengths_[0].data();
-  args.seqused_k = lengths_[1].data();
-  args.leftpad_q = lengths_[2].data();
-  args.leftpad_k = lengths_[3].data();
-  args.cu_seqlens_q = lengths_[4].empty() ? nullptr : lengths_[4].data();
-  args.cu_seqlens_k = lengths_[5].empty() ? nullptr : lengths_[5].data();
-  args.block_table = lengths_[6].empty() ? nullptr : lengths_[6].data();
+  args.seqused_q = Array<int32_t>(0);
+  args.seqused_k = Array<int32_t>(1);
+  args.leftpad_q = Array<int32_t>(2);
+  args.leftpad_k = Array<int32_t>(3);
+  args.cu_seqlens_q = Array<int32_t>(4);
+  args.cu_seqlens_k = Array<int32_t>(5);
+  args.block_table = Array<int32_t>(kBlockTable);
   args.page_size = case_.page_size;
   args.max_pages = case_.pages();
   args.q = View(Operand::q);
@@ -330,59 +335,6 @@ AttentionArgs Problem::Args(bool backward) {
   args.schedule_preempt = case_.schedule.preempt;
   args.fresh_memory = PrefillByte(prefill_);
   return args;
-}
-
-void* Problem::PrepareWorkspace(size_t bytes) {
-  Allocate(workspace_, bytes);
-  std::memset(workspace_.storage.data() + kGuardBytes, PrefillByte(prefill_), bytes);
-  return workspace_.storage.data() + kGuardBytes;
-}
-
-std::string Problem::CheckGuard(const Buffer& buffer, const char* name) {
-  const Bytes64& storage = buffer.storage;
-  for (size_t at = 0; at < kGuardBytes && !storage.empty(); ++at) {
-    if (storage[at] != GuardByte(at)) {
-      return std::string(name) + ": byte " + std::to_string(kGuardBytes - at) +
-             " before its start was overwritten";
-    }
-    if (storage[kGuardBytes + buffer.bytes + at] != GuardByte(at)) {
-      return std::string(name) + ": byte " + std::to_string(at + 1) +
-             " past its end was overwritten";
-    }
-  }
-  return {};
-}
-
-std::string Problem::BrokenGap(Operand op) const {
-  const size_t bytes = buffers_[static_cast<size_t>(op)].bytes;
-  if (!places_[static_cast<size_t>(op)].gaps || bytes == 0) return {};
-  std::vector<bool> owned(bytes);
-  ForEachElement(op, [&](size_t offset) {
-    for (size_t n = 0; n < SizeOf(DtypeOf(op)); ++n) owned[offset + n] = true;
-  });
-  for (size_t at = 0; at < bytes; ++at) {
-    if (owned[at] || Data(op)[at] == kGapByte) continue;
-    return std::string(NameOf(op)) + ": byte " + std::to_string(at + 1) +
-           ", in a gap between rows, was overwritten";
-  }
-  return {};
-}
-
-std::string Problem::BrokenGuard() const {
-  for (int o = 0; o < kOperands; ++o) {
-    const auto op = static_cast<Operand>(o);
-    std::string broken = CheckGuard(buffers_[static_cast<size_t>(o)], NameOf(op));
-    if (broken.empty()) broken = BrokenGap(op);
-    if (!broken.empty()) return broken;
-  }
-  std::string broken = CheckGuard(mask_, "attn_mask");
-  return broken.empty() ? CheckGuard(workspace_, "workspace") : broken;
-}
-
-std::vector<uint8_t> Problem::Bytes(Operand op) const {
-  const Buffer& buffer = buffers_[static_cast<size_t>(op)];
-  if (buffer.storage.empty()) return {};
-  return {Data(op), Data(op) + buffer.bytes};
 }
 
 }  // namespace padproof

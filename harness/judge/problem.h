@@ -19,6 +19,13 @@ namespace padproof {
 /// numbers no kernel computes.
 enum class Prefill : int { nan_pattern, finite_pattern };
 
+constexpr uint8_t PrefillByte(Prefill prefill) {
+  return prefill == Prefill::nan_pattern ? 0xFF : 0x42;  // 0x42..: 48.6 in f32, 3.13 in f16
+}
+
+/// What belongs to nobody between the rows of a tensor: NaN in every storage type.
+inline constexpr uint8_t kGapByte = 0xFF;
+
 /// On either side of a buffer: a store one row past the end stays inside it.
 inline constexpr size_t kGuardBytes = 1024;
 
@@ -96,7 +103,15 @@ class Problem {
   std::vector<uint8_t> MaskBytes() const;
   /// seqused_q, seqused_k, leftpad_q, leftpad_k, cu_seqlens_q, cu_seqlens_k, block_table as the
   /// kernel left them.
-  const std::array<std::vector<int32_t>, 7>& lengths() const { return lengths_; }
+  std::array<std::vector<int32_t>, 7> lengths() const;
+
+  /// All memory that Args() points into, buffer by buffer with its guards: what a device needs a
+  /// copy of. Addresses hold until PrepareWorkspace is called again.
+  struct Stretch {
+    uint8_t* begin;
+    size_t bytes;
+  };
+  std::vector<Stretch> Memory();
 
  private:
   // Data starts at a multiple of 64 bytes, as from any device or tensor allocator: libraries choose
@@ -139,7 +154,11 @@ class Problem {
   Tensor View(Operand op);
   std::string BrokenGap(Operand op) const;
   void FillReal(Operand op);
-  void BuildLengths();
+  void BuildArrays();
+  template <class T>
+  void StoreArray(size_t which, const std::vector<T>& values);
+  template <class T>
+  const T* Array(size_t which) const;  // null where the case has none
   void BuildMask();
   void SetKeeps(const Index& at, int j, bool keep);
   int MaskHeads() const {  // one for all where heads do not differ
@@ -164,8 +183,9 @@ class Problem {
   std::array<Placement, kOperands> places_;
   std::array<Buffer, kOperands> buffers_;
   Buffer workspace_, mask_;
-  std::vector<float> alibi_slopes_, sink_;       // [heads], or empty
-  std::array<std::vector<int32_t>, 7> lengths_;  // as lengths() says; packed or not, some are empty
+  // As lengths() says, then the slopes of ALiBi and the sink of each head.
+  static constexpr size_t kBlockTable = 6, kLengths = 7, kSlopes = 7, kSink = 8, kArrays = 9;
+  std::array<Buffer, kArrays> arrays_;
 };
 
 }  // namespace padproof

@@ -27,14 +27,14 @@ void Problem::OrderPages(uint64_t salt) {
 /// Caches leave in the entries beyond a sequence whatever was there before. Here that is no page of
 /// the pool: whoever follows it falls.
 void Problem::BuildBlockTable() {
-  std::vector<int32_t>& table = lengths_[6];
-  table = pages_;
+  std::vector<int32_t> table = pages_;
   for (int b = 0; b < case_.batch(); ++b) {
     for (int page = 0; page < case_.pages(); ++page) {
       const bool used = page * case_.page_size < case_.lens_k[static_cast<size_t>(b)];
       if (!used) table[static_cast<size_t>(b * case_.pages() + page)] = INT32_MAX;
     }
   }
+  StoreArray(kBlockTable, table);
 }
 
 void Problem::MovePages(uint64_t salt) {

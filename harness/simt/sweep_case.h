@@ -43,7 +43,7 @@ struct NamedTensor {
 /// Whether a slot of a page holds a token of a sequence that has this page.
 inline bool IsRealInPage(const Problem& problem, int page, int slot) {
   const Case& c = problem.c();
-  const std::vector<int32_t>& table = problem.lengths()[6];
+  const std::vector<int32_t> table = problem.lengths()[6];
   for (int b = 0; b < c.batch(); ++b) {
     for (int n = 0; n < c.pages(); ++n) {
       if (table[static_cast<size_t>(b * c.pages() + n)] != page) continue;
