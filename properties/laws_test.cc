@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "harness/drivers/catalogue.h"
+#include "harness/drivers/device_rows.h"
 #include "harness/drivers/paths.h"
 #include "harness/drivers/replay.h"
 #include "harness/drivers/search.h"
@@ -41,6 +42,7 @@ class LawTest : public testing::Test {
   LawTest(KernelInfo kernel, const Property* law) : kernel_(std::move(kernel)), law_(law) {}
 
   void TestBody() override {
+    ASSERT_EQ(RequiredButMissing({kernel_}), "");
     const SearchOptions options = TheOptions();
     RecordProperty("seed", std::to_string(options.seed));
     const Cell cell = Search(kernel_, *law_, TheWorker(), options, {});
@@ -70,6 +72,11 @@ class SavedCaseTest : public testing::Test {
 
   void TestBody() override {
     RecordProperty("case", Print(item_.entry));
+    const auto kernel = FindOneKernel(item_.entry.kernel, TheWorker());
+    if (kernel && !kernel->missing.empty()) {
+      ASSERT_EQ(RequiredButMissing({*kernel}), "");
+      GTEST_SKIP() << "skipped: " << kernel->missing;
+    }
     const std::string mutant = MutantOf(item_.entry.kernel);
     if (mutant.empty()) return Expect(item_.entry, Outcome::holds);
     Expect(item_.entry, Outcome::fails);

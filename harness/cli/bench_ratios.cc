@@ -16,6 +16,7 @@
 #include "harness/cli/commands.h"
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/corpus.h"
+#include "harness/drivers/device_rows.h"
 #include "harness/drivers/paths.h"
 #include "harness/drivers/run.h"
 #include "harness/report/failure.h"
@@ -143,8 +144,9 @@ int Ratios(const RatioFlags& flags) {
   const auto laws = BoundedLaws(flags.laws);
   if (!laws) return Complain(laws.error().message, kExitUsage);
   Worker worker;
-  const auto kernels = FindKernels(flags.kernels, worker);
+  auto kernels = FindKernels(flags.kernels, worker);
   if (!kernels) return Complain(kernels.error().message, kExitUsage);
+  ReportMissing(TakeMissing(*kernels), kExitHolds, false);
   SearchOptions options = OptionsOf(flags);
   options.grow = false;  // so that quantiles of few cases and of many are of the same cases
   fmt::print("padproof bench ratios: seed {}, {} kernels, {} laws, {} cases a cell\n", options.seed,

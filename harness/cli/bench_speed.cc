@@ -12,6 +12,7 @@
 #include "harness/cli/bench.h"
 #include "harness/cli/commands.h"
 #include "harness/drivers/catalogue.h"
+#include "harness/drivers/device_rows.h"
 #include "harness/report/failure.h"
 
 namespace padproof {
@@ -94,8 +95,9 @@ int BenchSpeed(const SearchFlags& flags) {
   const auto laws = FindLaws(flags.laws);
   if (!laws) return Complain(laws.error().message, kExitUsage);
   Worker worker;
-  const auto kernels = FindKernels(flags.kernels, worker);
+  auto kernels = FindKernels(flags.kernels, worker);
   if (!kernels) return Complain(kernels.error().message, kExitUsage);
+  ReportMissing(TakeMissing(*kernels), kExitHolds, false);
   SearchOptions options = OptionsOf(flags);
   options.corpora.clear();
   fmt::print(

@@ -7,6 +7,7 @@
 
 #include "harness/cli/commands.h"
 #include "harness/drivers/catalogue.h"
+#include "harness/drivers/device_rows.h"
 #include "harness/drivers/exhaust.h"
 #include "harness/drivers/run.h"
 #include "harness/report/failure.h"
@@ -108,10 +109,15 @@ int Check(const CheckFlags& flags) {
   const auto laws = FindLaws(flags.laws);
   if (!laws) return Complain(laws.error().message, kExitUsage);
   Worker worker;
-  const auto kernels = FindKernels(flags.kernels, worker);
+  auto kernels = FindKernels(flags.kernels, worker);
   if (!kernels) return Complain(kernels.error().message, kExitUsage);
-  return flags.exhaustive ? CheckExhaustive(flags, *kernels, *laws)
-                          : CheckDrawn(flags, *kernels, *laws);
+  const std::vector<KernelInfo> missing = TakeMissing(*kernels);
+  int exit_code = kExitHolds;
+  if (!kernels->empty() || missing.empty()) {
+    exit_code = flags.exhaustive ? CheckExhaustive(flags, *kernels, *laws)
+                                 : CheckDrawn(flags, *kernels, *laws);
+  }
+  return ReportMissing(missing, exit_code, flags.json);
 }
 
 }  // namespace

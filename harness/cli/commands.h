@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "harness/drivers/search.h"
 
@@ -51,6 +52,12 @@ int JobsOf(int flag);
 /// --seed, as every command has it that draws; SeedFrom reads it: nothing is 0.
 void AddSeedFlag(CLI::App& command, std::string& seed);
 uint64_t SeedFrom(const std::string& seed);
+
+/// `exit_code`, or red with a line that says so where PADPROOF_REQUIRE_DEVICE wants what is
+/// missing.
+int RequiredExitCode(const std::vector<KernelInfo>& missing, int exit_code);
+/// The same, and names the kernels that cannot be called here: on stderr where stdout is JSON.
+int ReportMissing(const std::vector<KernelInfo>& missing, int exit_code, bool json);
 
 /// "padproof: <message>" on stderr.
 int Complain(const std::string& message, int exit_code);

@@ -10,6 +10,7 @@
 #include "harness/cli/commands.h"
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/corpus.h"
+#include "harness/drivers/device_rows.h"
 #include "harness/drivers/paths.h"
 #include "harness/report/style.h"
 
@@ -46,16 +47,21 @@ int DeviceCount() {
 }
 
 // Loads every library of kernels in a worker, so that a broken one is a row and not a crash.
-bool PrintKernels() {
+bool PrintKernels(std::vector<KernelInfo>& missing) {
   bool healthy = true;
   std::vector<std::string> libraries{""};
+  for (const std::string& file : DeviceFiles()) libraries.push_back(file);
   for (const std::string& file : PluginFiles()) libraries.push_back(file);
   for (const std::string& library : libraries) {
     Worker worker;
-    const auto rows = worker.Load(library);
+    auto rows = worker.Load(library);
     const std::string name = library.empty() ? "built-in kernels" : "plugin " + Stem(library);
     Row(bool(rows), name, rows ? fmt::format("{} rows", rows->size()) : rows.error().message);
     healthy = healthy && rows;
+    if (!rows) continue;
+    const bool no_device_build = library.empty() && DeviceFiles().empty();
+    std::vector<KernelInfo> skipped = no_device_build ? NotBuilt(*rows) : TakeMissing(*rows);
+    for (KernelInfo& kernel : skipped) missing.push_back(std::move(kernel));
   }
   return healthy;
 }
@@ -63,7 +69,8 @@ bool PrintKernels() {
 int Doctor() {
   fmt::print("padproof {}, built by {}{}\n", kVersion, kCompiler,
              kSanitizers.empty() ? "" : fmt::format(", sanitizers {}", kSanitizers));
-  const bool healthy = PrintKernels();
+  std::vector<KernelInfo> missing;
+  const bool healthy = PrintKernels(missing);
   Row(!MutantFiles().empty(), "mutants", fmt::format("{} planted bugs", MutantFiles().size()));
   const std::string corpora = CorporaDirectory();
   Row(fs::is_directory(corpora) && access(corpora.c_str(), W_OK) == 0, "saved cases",
@@ -71,17 +78,14 @@ int Doctor() {
   const bool clang = OnPath("clang++-19");
   Row(clang, "clang 19 (libFuzzer, sanitizers)",
       clang ? "cmake --preset fuzz" : "apt-get install clang-19 libclang-rt-19-dev");
-  const bool cuda = fs::exists(ExecutableDirectory() + "/device/kernels_cuda.so");
-  if (cuda) Row(true, "device build (nvcc, sm_90)", "device/kernels_cuda.so compiled and linked");
   const int devices = DeviceCount();
   Row(devices > 0, "CUDA device",
-      devices > 0
-          ? fmt::format("{} found; kernels run as @simt only in this version", devices)
-          : "none: kernels run on the host as @simt, nothing is lost but the device itself");
+      devices > 0 ? fmt::format("{} found; harness/device/verify runs every law there", devices)
+                  : "none: kernels run on the host as @simt");
   for (const LeftOut& row : LeftOutRows()) {
     Row(false, std::string(row.name), fmt::format("{}; to get it: {}", row.why, row.remedy));
   }
-  return healthy ? kExitHolds : kExitHarness;
+  return ReportMissing(missing, healthy ? kExitHolds : kExitHarness, false);
 }
 
 }  // namespace

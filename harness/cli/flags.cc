@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "harness/cli/commands.h"
+#include "harness/drivers/device_rows.h"
 #include "harness/drivers/paths.h"
 #include "harness/drivers/settings.h"
 
@@ -47,6 +48,18 @@ uint64_t SeedFrom(const std::string& seed) { return SeedOf(seed.empty() ? "0" : 
 int JobsOf(int flag) {
   if (flag > 0) return flag;
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+int RequiredExitCode(const std::vector<KernelInfo>& missing, int exit_code) {
+  const std::string why = RequiredButMissing(missing);
+  if (why.empty()) return exit_code;
+  Complain(why, kExitHarness);
+  return exit_code == kExitHolds ? kExitHarness : exit_code;
+}
+
+int ReportMissing(const std::vector<KernelInfo>& missing, int exit_code, bool json) {
+  std::fputs(SkippedLines(missing).c_str(), json ? stderr : stdout);
+  return RequiredExitCode(missing, exit_code);
 }
 
 int Complain(const std::string& message, int exit_code) {

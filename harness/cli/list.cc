@@ -5,6 +5,7 @@
 
 #include "harness/cli/commands.h"
 #include "harness/drivers/catalogue.h"
+#include "harness/drivers/device_rows.h"
 #include "harness/drivers/protocol.h"
 
 namespace padproof {
@@ -52,17 +53,21 @@ void PrintKernel(const KernelInfo& kernel) {
 
 int List(const ListFlags& flags) {
   Worker worker;
-  const auto kernels = FindKernels(flags.mutants ? "*~*" : flags.kernels, worker);
+  auto kernels = FindKernels(flags.mutants ? "*~*" : flags.kernels, worker);
   if (!kernels) return Complain(kernels.error().message, kExitUsage);
   if (flags.json) {
     for (const KernelInfo& kernel : *kernels) fmt::print("{}\n", ToJson(kernel));
-    return kExitHolds;
+    return ReportMissing(TakeMissing(*kernels), kExitHolds, true);
   }
+  const std::vector<KernelInfo> missing = TakeMissing(*kernels);
   for (const KernelInfo& kernel : *kernels) PrintKernel(kernel);
+  for (const KernelInfo& kernel : missing) {
+    fmt::print("{}\n  skipped   {}\n  source    {}\n", kernel.id, kernel.missing, kernel.file);
+  }
   if (flags.mutants) return kExitHolds;
   fmt::print("\nlaws\n");
   for (const Property* law : Properties()) fmt::print("  {:<24}{}\n", law->name, law->statement);
-  return kExitHolds;
+  return RequiredExitCode(missing, kExitHolds);
 }
 
 }  // namespace

@@ -31,6 +31,10 @@ std::string Nearness(const Verdict& verdict) {
 int ReplayOne(const Replayable& item, Worker& worker, double deadline) {
   const std::string line = Print(item.entry);
   const auto kernel = FindOneKernel(item.entry.kernel, worker);
+  if (kernel && !kernel->missing.empty()) {
+    fmt::print("skipped: {}  {}\n", kernel->missing, line);
+    return RequiredExitCode({*kernel}, kExitHolds);
+  }
   const auto verdict = Replay(item.entry, worker, deadline);
   if (!kernel || !verdict) {
     const std::string& why = kernel ? verdict.error().message : kernel.error().message;

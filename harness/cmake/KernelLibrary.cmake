@@ -22,3 +22,11 @@ function(padproof_kernel_library name directory)
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${directory})
 endfunction()
 
+# The same of rows that are called on a fake device, for tests: padproof_fake_device_library(name sources...)
+function(padproof_fake_device_library name)
+  padproof_kernel_library(${name} tests ${ARGN}
+    ${PROJECT_SOURCE_DIR}/harness/device/testing/fake_device.cc
+    ${PROJECT_SOURCE_DIR}/harness/base/check.cc)
+  target_compile_definitions(${name} PRIVATE PADPROOF_DEVICE_PLUGIN)
+endfunction()
+

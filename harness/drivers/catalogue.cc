@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "harness/drivers/device_rows.h"
 #include "harness/drivers/paths.h"
 
 namespace padproof {
@@ -42,6 +43,7 @@ bool MatchesAny(const std::string& patterns, const KernelInfo& kernel) {
 std::vector<std::string> LibrariesFor(const std::string& pattern_list) {
   const auto patterns = SplitAtCommas(pattern_list);
   std::vector<std::string> libraries{""};
+  for (std::string& file : DeviceFiles()) libraries.push_back(std::move(file));
   for (std::string& file : PluginFiles()) libraries.push_back(std::move(file));
   for (const std::string& file : MutantFiles()) {
     const bool wanted = std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) {
@@ -73,6 +75,9 @@ Result<std::vector<KernelInfo>> FindKernels(const std::string& patterns, Worker&
   for (const std::string& library : LibrariesFor(patterns)) {
     auto rows = worker.Load(library);
     if (!rows) return rows.error();
+    if (library.empty() && DeviceFiles().empty()) {
+      for (KernelInfo& kernel : NotBuilt(*rows)) rows->push_back(std::move(kernel));
+    }
     for (KernelInfo& kernel : *rows) {
       seen.push_back(kernel.id);
       if (Matches(wanted, kernel)) found.push_back(std::move(kernel));

@@ -21,6 +21,8 @@ struct KernelInfo {
   KernelTraits traits;
   bool has_forward = false;
   bool has_backward = false;
+  bool has_host_twin = false;  // HostTwin(row) of judge/property.h
+  std::string missing;         // why it cannot be called here ("no device"); "" when it can
 };
 
 /// What the generator may draw for this kernel.

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <map>
+#include <string_view>
 
 #include "harness/judge/kernel_registry.h"
 #include "harness/judge/plugin.h"
@@ -30,7 +31,14 @@ Result<std::vector<const KernelRow*>> Load(const std::string& path) {
                  ", this padproof speaks " + spoken(kPluginVersion, sizeof(KernelRow)) +
                  "; rebuild it"};
   }
-  return std::vector<const KernelRow*>(table->rows, table->rows + table->count);
+  std::vector<const KernelRow*> rows(table->rows, table->rows + table->count);
+  for (const KernelRow* row : rows) {
+    if (std::string_view(row->backend) != "cuda" || row->device != nullptr) continue;
+    return Error{path + ": " + IdOf(*row) +
+                 " expects device memory and brings no device; compile kernel_registry.cc with "
+                 "-DPADPROOF_DEVICE_PLUGIN and link harness/device/cuda_device.cc"};
+  }
+  return rows;
 }
 
 }  // namespace
@@ -56,6 +64,7 @@ KernelInfo Describe(const KernelRow& row, const std::string& plugin) {
   info.traits = row.traits;
   info.has_forward = row.forward != nullptr;
   info.has_backward = row.backward != nullptr;
+  info.has_host_twin = HostTwin(row) != nullptr;
   return info;
 }
 

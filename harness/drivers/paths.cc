@@ -20,6 +20,17 @@ std::vector<std::string> SharedLibrariesIn(const fs::path& directory) {
   return files;
 }
 
+/// The files that an environment variable names, colon separated.
+std::vector<std::string> FilesNamedIn(const char* variable) {
+  std::vector<std::string> files;
+  const char* named = std::getenv(variable);
+  std::stringstream list{std::string(named != nullptr ? named : "")};
+  for (std::string file; std::getline(list, file, ':');) {
+    if (!file.empty()) files.push_back(file);
+  }
+  return files;
+}
+
 }  // namespace
 
 std::string ExecutableDirectory() {
@@ -32,13 +43,15 @@ std::string WorkerProgram() { return ExecutableDirectory() + "/padproof"; }
 
 std::vector<std::string> PluginFiles() {
   auto files = SharedLibrariesIn(fs::path(ExecutableDirectory()) / "plugins");
-  if (const char* named = std::getenv("PADPROOF_PLUGINS")) {
-    std::stringstream list{std::string(named)};
-    for (std::string file; std::getline(list, file, ':');) {
-      if (!file.empty()) files.push_back(file);
-    }
-  }
+  for (std::string& file : FilesNamedIn("PADPROOF_PLUGINS")) files.push_back(std::move(file));
   return files;
+}
+
+std::vector<std::string> DeviceFiles() {
+  if (std::getenv("PADPROOF_DEVICE_PLUGINS") != nullptr) {
+    return FilesNamedIn("PADPROOF_DEVICE_PLUGINS");
+  }
+  return SharedLibrariesIn(fs::path(ExecutableDirectory()) / "device");
 }
 
 std::vector<std::string> MutantFiles() {

@@ -16,6 +16,10 @@ std::string WorkerProgram();
 /// in the environment variable PADPROOF_PLUGINS (colon separated).
 std::vector<std::string> PluginFiles();
 
+/// Kernels built by nvcc: device/*.so beside the executable, or the files named in the environment
+/// variable PADPROOF_DEVICE_PLUGINS (colon separated) instead.
+std::vector<std::string> DeviceFiles();
+
 /// mutants/*.so beside the executable.
 std::vector<std::string> MutantFiles();
 

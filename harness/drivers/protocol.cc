@@ -107,6 +107,8 @@ json ToJsonValue(const KernelInfo& k) {
           {"plugin", k.plugin},
           {"forward", k.has_forward},
           {"backward", k.has_backward},
+          {"host_twin", k.has_host_twin},
+          {"missing", k.missing},
           {"traits", ToJsonValue(k.traits)}};
 }
 
@@ -121,6 +123,8 @@ KernelInfo KernelFrom(const json& j) {
   j.at("plugin").get_to(k.plugin);
   j.at("forward").get_to(k.has_forward);
   j.at("backward").get_to(k.has_backward);
+  j.at("host_twin").get_to(k.has_host_twin);
+  j.at("missing").get_to(k.missing);
   k.traits = TraitsFrom(j.at("traits"));
   return k;
 }
@@ -199,6 +203,7 @@ std::string ToLine(const Reply& r) {
   json closeness = json::array();
   for (const Closeness& c : r.verdict.closeness) closeness.push_back(ToJsonValue(c));
   return Dump({{"error", r.error},
+               {"last", r.last},
                {"kernels", kernels},
                {"outcome", static_cast<int>(r.verdict.outcome)},
                {"reason", r.verdict.reason},
@@ -210,6 +215,7 @@ std::optional<Reply> ParseReply(const std::string& line) try {
   const json j = json::parse(line);
   Reply r;
   j.at("error").get_to(r.error);
+  j.at("last").get_to(r.last);
   for (const json& k : j.at("kernels")) r.kernels.push_back(KernelFrom(k));
   r.verdict.outcome = static_cast<Outcome>(j.at("outcome").get<int>());
   j.at("reason").get_to(r.verdict.reason);

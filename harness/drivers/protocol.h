@@ -24,6 +24,7 @@ struct Reply {
   std::string error;                // not empty: the worker could not do it
   std::vector<KernelInfo> kernels;  // of load
   Verdict verdict;                  // of judge
+  bool last = false;                // the worker ends now: its device is lost
 };
 
 std::string ToLine(const Request& request);

@@ -68,8 +68,9 @@ int SizeAt(int index, const SearchOptions& options) {
 }  // namespace
 
 std::string Inapplicable(const Property& law, const KernelInfo& kernel) {
-  const char* why =
-      WhyInapplicable(law, kernel.backend, kernel.traits, kernel.has_forward, kernel.has_backward);
+  if (!kernel.missing.empty()) return "skipped: " + kernel.missing;
+  const char* why = WhyInapplicable(law, kernel.backend, kernel.traits, kernel.has_forward,
+                                    kernel.has_backward, kernel.has_host_twin);
   return why != nullptr ? why : "";
 }
 

@@ -211,6 +211,7 @@ Result<std::vector<KernelInfo>> Worker::Load(const std::string& plugin) {
 
 Result<Verdict> Worker::Judge(const KernelInfo& kernel, const std::string& law,
                               const std::string& line, double deadline_seconds) {
+  if (!kernel.missing.empty()) return Error{kernel.id + ": skipped: " + kernel.missing};
   const auto started = EnsureStarted();
   if (!started) return started.error();
   if (std::find(loaded_.begin(), loaded_.end(), kernel.plugin) == loaded_.end()) {
@@ -231,6 +232,7 @@ Result<Verdict> Worker::Judge(const KernelInfo& kernel, const std::string& law,
                            .expected = "the kernel leaves other descriptors alone",
                            .got = "the worker's answer was overwritten"});
   }
+  if (reply->last) Stop();  // its device is lost; the next case gets a fresh process
   if (!reply->error.empty()) return Error{reply->error};
   return reply->verdict;
 }

@@ -6,11 +6,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <new>
 #include <string>
 
 #include "harness/case/case.h"
+#include "harness/device/device_call.h"
+#include "harness/drivers/device_rows.h"
 #include "harness/drivers/loaded_kernels.h"
 #include "harness/drivers/protocol.h"
 #include "harness/judge/property.h"
@@ -29,10 +32,21 @@ void LimitMemory() {
   return;
 #endif
 #endif
-  const rlimit limit{kAddressSpaceBytes, kAddressSpaceBytes};
+  rlimit limit{};
+  getrlimit(RLIMIT_AS, &limit);
+  limit.rlim_cur = std::min(limit.rlim_max, kAddressSpaceBytes);
   setrlimit(RLIMIT_AS, &limit);
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
+}
+
+// A device maps all of its memory and the host's into the address space, and keeps them there: a
+// worker that has started one has no limit any more.
+void LiftMemoryLimit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_AS, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_AS, &limit);
 }
 
 bool ReadLine(std::string& pending, std::string& line) {
@@ -77,11 +91,30 @@ Reply JudgeOne(const std::vector<const KernelRow*>& rows, const Request& request
   Reply reply;
   try {
     reply.verdict = Judge(*law, *kernel, *c);
+  } catch (const DeviceError& e) {
+    reply = Fail(request.kernel + ": " + e.what());
   } catch (const std::bad_alloc&) {
     reply.verdict = Verdict::Fails({.kind = kind::kMemory, .got = "out of memory"});
   } catch (const std::exception& e) {
     reply.verdict = Verdict::Fails(
         {.kind = kind::kCrash, .got = std::string("uncaught exception: ") + e.what()});
+  }
+  reply.last = DeviceIsLost();
+  return reply;
+}
+
+/// Rows of a library, with its device started.
+Reply DescribeAll(const std::vector<const KernelRow*>& rows, const std::string& plugin) {
+  Reply reply;
+  for (const KernelRow* row : rows) {
+    KernelInfo info = Describe(*row, plugin);
+    if (row->device != nullptr) {
+      LiftMemoryLimit();
+      const auto missing = StartDevice(*row->device);
+      if (!missing) return Fail(plugin + ": " + missing.error().message);
+      info.missing = *missing;
+    }
+    reply.kernels.push_back(std::move(info));
   }
   return reply;
 }
@@ -90,9 +123,7 @@ Reply Answer(const Request& request) {
   auto rows = RowsOf(request.plugin);
   if (!rows) return Fail(rows.error().message);
   if (request.kind == Request::Kind::judge) return JudgeOne(*rows, request);
-  Reply reply;
-  for (const KernelRow* row : *rows) reply.kernels.push_back(Describe(*row, request.plugin));
-  return reply;
+  return DescribeAll(*rows, request.plugin);
 }
 
 }  // namespace
@@ -107,7 +138,9 @@ int RunWorker() {
   std::string pending, line;
   while (ReadLine(pending, line)) {
     const auto request = ParseRequest(line);
-    WriteLine(ToLine(request ? Answer(*request) : Fail("not a request: " + line)));
+    const Reply reply = request ? Answer(*request) : Fail("not a request: " + line);
+    WriteLine(ToLine(reply));
+    if (reply.last) return 0;
   }
   return 0;
 }

@@ -89,7 +89,10 @@ struct Status {
 inline constexpr Status kOk{StatusCode::ok, nullptr};
 
 using LaunchFunction = Status (*)(const AttentionArgs&);
+/// Of sizes alone: it reads through no pointer of the arguments.
 using WorkspaceFunction = size_t (*)(const AttentionArgs&);
+
+struct DeviceTable;  // harness/device/device.h
 
 // ---- what it can do and what it promises
 // ----------------------------------------------------------
@@ -205,6 +208,9 @@ struct KernelRow {
   LaunchFunction forward;             // null: backward only (O and LSE come from the oracle)
   LaunchFunction backward;            // null: forward only
   WorkspaceFunction workspace_bytes;  // null: no workspace
+  // Where the functions expect what the arguments point to; null: in host memory. A file of kernels
+  // leaves it out: a device plugin sets it for all its rows.
+  const DeviceTable* device;
 };
 
 /// Registers a row; rows live until the process ends. Returns true, for a static initialiser.

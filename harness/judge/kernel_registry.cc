@@ -6,6 +6,10 @@
 #include <deque>
 #include <string>
 
+#if defined(PADPROOF_DEVICE_PLUGIN)
+#include "harness/device/device.h"
+#endif
+
 namespace padproof {
 namespace {
 
@@ -36,6 +40,9 @@ std::vector<const KernelRow*>& Rows() {
 bool RegisterKernel(const KernelRow& row) {
   Owned& owned = Storage().emplace_back(Owned{std::string(row.name) + kNameSuffix, row});
   owned.row.name = owned.name.c_str();
+#if defined(PADPROOF_DEVICE_PLUGIN)
+  owned.row = OnDevice(owned.row);
+#endif
   Rows().push_back(&owned.row);
   return true;
 }

@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "harness/case/generate.h"
+#include "harness/judge/kernel_registry.h"
 
 namespace padproof {
 namespace {
@@ -38,8 +39,19 @@ std::string IdOf(const KernelRow& row) { return std::string(row.name) + "@" + ro
 
 bool TakesSchedule(std::string_view backend) { return backend == "simt"; }
 
+const KernelRow* HostTwin(const KernelRow& row) {
+  if (row.device == nullptr) return nullptr;
+  for (const KernelRow* host : RegisteredKernels()) {
+    if (std::string_view(host->name) == row.name && TakesSchedule(host->backend)) return host;
+  }
+  return nullptr;
+}
+
 const char* WhyInapplicable(const Property& property, std::string_view backend,
-                            const KernelTraits& traits, bool has_forward, bool has_backward) {
+                            const KernelTraits& traits, bool has_forward, bool has_backward,
+                            bool has_host_twin) {
+  if (property.with_host_twin_only && !has_host_twin)
+    return "is not on a device with a row of its name on the host";
   if (property.scheduled_only && !TakesSchedule(backend))
     return "its backend takes no order of blocks and threads";
   return property.inapplicable(traits, has_forward, has_backward);
@@ -79,8 +91,8 @@ std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_b
 Verdict Judge(const Property& property, const KernelRow& kernel, const Case& c) {
   if (std::string wrong = Validate(c); !wrong.empty()) return Verdict::NotApplicable(wrong);
   const bool forward = kernel.forward != nullptr, backward = kernel.backward != nullptr;
-  if (const char* why =
-          WhyInapplicable(property, kernel.backend, kernel.traits, forward, backward)) {
+  if (const char* why = WhyInapplicable(property, kernel.backend, kernel.traits, forward, backward,
+                                        HostTwin(kernel) != nullptr)) {
     return Verdict::NotApplicable(why);
   }
   if (std::string why = Unsupported(kernel.traits, forward, backward, c); !why.empty()) {

@@ -28,8 +28,9 @@ struct Property {
   /// Launches as often as it must and judges. Runs in a worker, or in-process in a fuzz target.
   Verdict (*check)(const KernelRow& kernel, const Case& c);
 
-  bool scheduled_only = false;  // speaks only about rows whose backend takes a schedule
-  bool has_bound = false;       // compares with a bound: verdicts say how near it came
+  bool scheduled_only = false;       // speaks only about rows whose backend takes a schedule
+  bool has_bound = false;            // compares with a bound: verdicts say how near it came
+  bool with_host_twin_only = false;  // speaks only about rows that have a HostTwin
 };
 
 bool RegisterProperty(const Property& property);
@@ -42,9 +43,14 @@ std::string IdOf(const KernelRow& row);
 /// True when rows of this backend run blocks and threads in the order that a case names.
 bool TakesSchedule(std::string_view backend);
 
+/// The compiled-in row of the same name that the SIMT layer runs, for a row of a device: the same
+/// source on the host. Null for others.
+const KernelRow* HostTwin(const KernelRow& row);
+
 /// Null when the law speaks about such a row, else why not.
 const char* WhyInapplicable(const Property& property, std::string_view backend,
-                            const KernelTraits& traits, bool has_forward, bool has_backward);
+                            const KernelTraits& traits, bool has_forward, bool has_backward,
+                            bool has_host_twin);
 
 /// Null when the kernel's row covers this case, else which capability is missing.
 std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_backward,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "harness/device/device_call.h"
 #include "reference/attention.h"
 
 namespace padproof {
@@ -23,13 +24,12 @@ std::optional<Verdict> Launch(const KernelRow& kernel, Problem& problem, bool ba
   if (kernel.workspace_bytes != nullptr) {
     args.workspace = problem.PrepareWorkspace(kernel.workspace_bytes(args));
   }
-  const Status status = (backward ? kernel.backward : kernel.forward)(args);
-  const std::string reason = status.reason != nullptr ? status.reason : "no reason given";
-  switch (status.code) {
+  const Called called = Call(kernel, problem, args, backward);
+  switch (called.code) {
     case StatusCode::ok:
       return std::nullopt;
     case StatusCode::rejected:
-      return Verdict::NotApplicable("rejected: " + reason);
+      return Verdict::NotApplicable("rejected: " + called.reason);
     case StatusCode::failed:
       break;
   }
@@ -37,7 +37,7 @@ std::optional<Verdict> Launch(const KernelRow& kernel, Problem& problem, bool ba
   failure.kind = kind::kLaunch;
   failure.where = backward ? "backward launch" : "forward launch";
   failure.expected = "ok";
-  failure.got = reason;
+  failure.got = called.reason;
   return Verdict::Fails(failure);
 }
 
