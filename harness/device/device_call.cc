@@ -73,13 +73,14 @@ void DeviceCall::Move(T*& pointer) const {
 }
 
 AttentionArgs DeviceCall::Moved(AttentionArgs args) const {
-  static_assert(sizeof(AttentionArgs) == 1024, "a new field: if it is a pointer, move it below");
+  static_assert(sizeof(AttentionArgs) == 1040, "a new field: if it is a pointer, move it below");
   for (Tensor* tensor : {&args.q, &args.k, &args.v, &args.o, &args.lse, &args.d_o, &args.dq,
                          &args.dk, &args.dv, &args.attn_mask, &args.attn_bias, &args.dbias}) {
     Move(tensor->data);
   }
-  for (const int32_t** lengths : {&args.seqused_q, &args.seqused_k, &args.leftpad_q,
-                                  &args.leftpad_k, &args.cu_seqlens_q, &args.cu_seqlens_k}) {
+  for (const int32_t** lengths :
+       {&args.seqused_q, &args.seqused_k, &args.leftpad_q, &args.leftpad_k, &args.cu_seqlens_q,
+        &args.cu_seqlens_k, &args.block_table}) {
     Move(*lengths);
   }
   Move(args.alibi_slopes);
