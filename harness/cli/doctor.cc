@@ -46,6 +46,11 @@ int DeviceCount() {
   return count;
 }
 
+std::string RowsInWords(const std::vector<KernelInfo>& rows) {
+  const std::string device = rows.empty() ? "" : rows.front().device;
+  return fmt::format("{} rows{}", rows.size(), device.empty() ? "" : " on " + device);
+}
+
 // Loads every library of kernels in a worker, so that a broken one is a row and not a crash.
 bool PrintKernels(std::vector<KernelInfo>& missing) {
   bool healthy = true;
@@ -56,7 +61,7 @@ bool PrintKernels(std::vector<KernelInfo>& missing) {
     Worker worker;
     auto rows = worker.Load(library);
     const std::string name = library.empty() ? "built-in kernels" : "plugin " + Stem(library);
-    Row(bool(rows), name, rows ? fmt::format("{} rows", rows->size()) : rows.error().message);
+    Row(bool(rows), name, rows ? RowsInWords(*rows) : rows.error().message);
     healthy = healthy && rows;
     if (!rows) continue;
     const bool no_device_build = library.empty() && DeviceFiles().empty();

@@ -84,6 +84,7 @@ class DeviceRowsTest : public testing::Test {
 
 TEST_F(DeviceRowsTest, ErrorsOfADeviceAreFindingsAndTheWorkerGoesOn) {
   const char* law = "guards_intact";
+  EXPECT_EQ(Kernel("launch").device, "fake device");
   ExpectFinding("launch", law, kind::kLaunch, "cudaErrorInvalidConfiguration (9)");
   ExpectFinding("silent", law, kind::kLaunch, "cudaErrorInvalidConfiguration (9)");
   ExpectFinding("illegal", law, kind::kLaunch, "cudaErrorIllegalAddress (700)");

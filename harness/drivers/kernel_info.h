@@ -22,6 +22,7 @@ struct KernelInfo {
   bool has_forward = false;
   bool has_backward = false;
   bool has_host_twin = false;  // HostTwin(row) of judge/property.h
+  std::string device;          // what its device says it is; "" on the host
   std::string missing;         // why it cannot be called here ("no device"); "" when it can
 };
 

@@ -108,6 +108,7 @@ json ToJsonValue(const KernelInfo& k) {
           {"forward", k.has_forward},
           {"backward", k.has_backward},
           {"host_twin", k.has_host_twin},
+          {"device", k.device},
           {"missing", k.missing},
           {"traits", ToJsonValue(k.traits)}};
 }
@@ -124,6 +125,7 @@ KernelInfo KernelFrom(const json& j) {
   j.at("forward").get_to(k.has_forward);
   j.at("backward").get_to(k.has_backward);
   j.at("host_twin").get_to(k.has_host_twin);
+  j.at("device").get_to(k.device);
   j.at("missing").get_to(k.missing);
   k.traits = TraitsFrom(j.at("traits"));
   return k;

@@ -113,6 +113,7 @@ Reply DescribeAll(const std::vector<const KernelRow*>& rows, const std::string& 
       const auto missing = StartDevice(*row->device);
       if (!missing) return Fail(plugin + ": " + missing.error().message);
       info.missing = *missing;
+      if (missing->empty()) info.device = row->device->describe();
     }
     reply.kernels.push_back(std::move(info));
   }
