@@ -53,9 +53,10 @@ Status ChangesQ(const AttentionArgs& args) {
   if (Provoked(args)) std::memset(args.q.data, 0x11, 1);
   return Zeros(args);
 }
-// A sum of host and device pointers that are mixed up: the fake device is nowhere near its end.
-Status FarAway(const AttentionArgs& args) {
-  if (Provoked(args)) static_cast<char*>(args.o.data)[fake_device::kMemoryBytes] = 1;
+// Writes on and on, beyond all that is mapped.
+Status RunsAway(const AttentionArgs& args) {
+  constexpr int kPageBytes = 4096;
+  for (auto* at = static_cast<char*>(args.o.data); Provoked(args); at += kPageBytes) *at = 1;
   return Zeros(args);
 }
 size_t TooMuch(const AttentionArgs& args) {
@@ -71,7 +72,7 @@ ROW("rejected", .forward = RejectedByError);
 ROW("past_end", .forward = PastTheEnd);
 ROW("before_lengths", .forward = BeforeTheLengths);
 ROW("changes_q", .forward = ChangesQ);
-ROW("far_away", .forward = FarAway);
+ROW("runs_away", .forward = RunsAway);
 ROW("greedy", .forward = Zeros, .workspace_bytes = TooMuch);
 #undef ROW
 
