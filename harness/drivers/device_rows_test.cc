@@ -5,9 +5,12 @@
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
 
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/paths.h"
@@ -112,6 +115,30 @@ TEST_F(DeviceRowsTest, ARowThatExpectsADeviceBringsOne) {
   const auto rows = worker_.Load(Library("cuda_without_device"));
   ASSERT_FALSE(rows);
   EXPECT_TRUE(Has(rows.error().message, "cuda_without_device@cuda expects device memory"));
+}
+
+// "17179869184" or "unlimited"
+std::string AddressSpaceOf(pid_t pid) {
+  std::ifstream limits("/proc/" + std::to_string(pid) + "/limits");
+  for (std::string line; std::getline(limits, line);) {
+    std::istringstream words(line);
+    std::string max, address, space, soft;
+    if (words >> max >> address >> space >> soft && address == "address") return soft;
+  }
+  return "unknown";
+}
+
+TEST_F(DeviceRowsTest, OnlyAStartedDeviceLiftsTheMemoryLimit) {
+  ASSERT_TRUE(worker_.Load(""));
+  const std::string before = AddressSpaceOf(worker_.pid());
+  Worker without;
+  {
+    const Environment none("PADPROOF_FAKE_DEVICES", "0");
+    ASSERT_TRUE(without.Load(Library("misbehaving_device")));
+  }
+  EXPECT_EQ(AddressSpaceOf(without.pid()), before);
+  ASSERT_TRUE(worker_.Load(Library("misbehaving_device")));
+  EXPECT_EQ(AddressSpaceOf(worker_.pid()), AddressSpaceOf(getpid()));
 }
 
 TEST_F(DeviceRowsTest, WithoutADeviceEveryRowIsNamedAndSkipped) {

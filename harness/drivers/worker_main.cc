@@ -114,6 +114,7 @@ Reply DescribeAll(const std::vector<const KernelRow*>& rows, const std::string& 
       if (!missing) return Fail(plugin + ": " + missing.error().message);
       info.missing = *missing;
       if (missing->empty()) info.device = row->device->describe();
+      if (!missing->empty()) LimitMemory();
     }
     reply.kernels.push_back(std::move(info));
   }
