@@ -17,7 +17,9 @@ constexpr const char* kLines[] = {
     "lens_q=2 lens_k=3 pad_k=1 dim=4 heads=2 sink=true bias=alibi",
     "lens_q=3,1 lens_k=2,5 pad_q=1 dim=3 layout=thd dtype=f16 backward=true",
     "lens_q=2 lens_k=3 dim=4 mask_form=additive dtype=bf16 strides=row_padded",
-    "lens_q=2 lens_k=3 dim=4 bias=dense backward=true strides=offset", "lens_q=1 lens_k=0 dim=1"};
+    "lens_q=2 lens_k=3 dim=4 bias=dense backward=true strides=offset",
+    "lens_q=2,1 lens_k=5,3 dim=4 layout=paged:2",
+    "lens_q=1 lens_k=0 dim=1"};
 
 Case Line(const char* line) {
   const auto c = Parse(line);
@@ -45,8 +47,8 @@ Seen Look(const AttentionArgs& a) {
        {a.q, a.k, a.v, a.o, a.lse, a.d_o, a.dq, a.dk, a.dv, a.attn_mask, a.attn_bias, a.dbias}) {
     look(t.data);
   }
-  for (const int32_t* lengths :
-       {a.seqused_q, a.seqused_k, a.leftpad_q, a.leftpad_k, a.cu_seqlens_q, a.cu_seqlens_k}) {
+  for (const int32_t* lengths : {a.seqused_q, a.seqused_k, a.leftpad_q, a.leftpad_k, a.cu_seqlens_q,
+                                 a.cu_seqlens_k, a.block_table}) {
     look(lengths);
   }
   look(a.alibi_slopes);
