@@ -8,6 +8,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
@@ -124,6 +125,25 @@ inline at::Tensor SharedMask(const AttentionArgs& args, bool padding_told) {
     known = known.logical_or(matters);
   }
   return hidden;
+}
+
+/// Slots of Q and of K for what wants as many of both: a caller pads the shorter side.
+inline int64_t SquareSlots(const AttentionArgs& args) {
+  return std::max(args.seqlen_q, args.seqlen_k);
+}
+
+/// [b, h, s, d] with zeros in slots from its own to `slots`.
+inline at::Tensor WithSlots(const at::Tensor& t, int64_t slots) {
+  return at::constant_pad_nd(t, {0, 0, 0, slots - t.size(2)}, 0);
+}
+
+/// [.., q, k] or, without `queries`, [.., k], True hides: added keys are hidden, and added queries
+/// see every key that is not.
+inline at::Tensor SquareMask(const AttentionArgs& args, const at::Tensor& hidden, bool queries) {
+  const int64_t slots = SquareSlots(args);
+  const at::Tensor wide = at::constant_pad_nd(hidden, {0, slots - args.seqlen_k}, 1);
+  if (!queries) return wide;
+  return at::constant_pad_nd(wide, {0, 0, 0, slots - args.seqlen_q}, 0);
 }
 
 /// Whether a padded query of a sequence that has keys sees none under `hidden`, of a shape that

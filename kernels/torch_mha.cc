@@ -14,7 +14,7 @@
 //
 // _native_multi_head_attention: the fast path of Python's module and TransformerEncoder, forward
 // only, around _masked_softmax with its mask types 0 [L, L], 1 [B, L] and 2 (scores' shape).
-// Self-attention's shapes alone.
+// It takes as many query slots as key slots: the shorter side is padded.
 //
 // Neither is told of padded queries: the loss sends them a zero gradient.
 
@@ -37,8 +37,11 @@ using torch_sdpa::LossGradient;
 using torch_sdpa::PaddedKeys;
 using torch_sdpa::ScalarTypeOf;
 using torch_sdpa::SharedMask;
+using torch_sdpa::SquareMask;
+using torch_sdpa::SquareSlots;
 using torch_sdpa::Store;
 using torch_sdpa::View;
+using torch_sdpa::WithSlots;
 
 constexpr Status kNotShared{StatusCode::rejected,
                             "one [L, S] mask serves all sequences; these need several"};
@@ -188,9 +191,6 @@ Status BackwardAttnMask(const AttentionArgs& args) { return kAttnMask.Backward(a
 
 // ---- the fast path ------------------------------------------------------------------------------
 
-constexpr Status kNotSquare{StatusCode::rejected,
-                            "the fast path takes as many query slots as key slots"};
-
 /// The operator's mask types, by their numbers.
 enum class MaskType : int64_t { src_mask = 0, key_padding = 1, generic = 2 };
 
@@ -199,7 +199,6 @@ struct FastPath {
   bool need_weights;
 
   Status Forward(const AttentionArgs& args) const {
-    if (args.seqlen_q != args.seqlen_k) return kNotSquare;
     return Guarded([&]() -> Status {
       const at::NoGradGuard no_grad;
       const at::Tensor mask = MaskOf(args);
@@ -210,8 +209,8 @@ struct FastPath {
           BatchFirst(args.q, args), BatchFirst(args.k, args), BatchFirst(args.v, args), embed,
           args.heads, eye.repeat({3, 1}), zero, eye, zero.narrow(0, 0, embed), mask, need_weights,
           /*average_attn_weights=*/true, static_cast<int64_t>(type));
-      Store(out.view({args.batch, args.seqlen_q, args.heads, args.dim}).transpose(1, 2), args.o,
-            args.dtype);
+      const at::Tensor heads = out.view({args.batch, SquareSlots(args), args.heads, args.dim});
+      Store(heads.transpose(1, 2).narrow(2, 0, args.seqlen_q), args.o, args.dtype);
       return kOk;
     });
   }
@@ -219,13 +218,17 @@ struct FastPath {
  private:
   /// [b, s, h d]
   static at::Tensor BatchFirst(const Tensor& t, const AttentionArgs& args) {
-    const at::Tensor view = View(t, args.dtype);
+    const at::Tensor view = WithSlots(View(t, args.dtype), SquareSlots(args));
     return view.transpose(1, 2).reshape({view.size(0), view.size(2), view.size(1) * view.size(3)});
   }
   at::Tensor MaskOf(const AttentionArgs& args) const {
-    if (type == MaskType::src_mask) return SharedMask(args, /*padding_told=*/false);
-    if (type == MaskType::key_padding) return PaddedKeys(args);
-    return Hidden(args).expand({args.batch, args.heads, args.seqlen_q, args.seqlen_k});
+    if (type == MaskType::key_padding) return SquareMask(args, PaddedKeys(args), false);
+    const at::Tensor hidden =
+        type == MaskType::src_mask ? SharedMask(args, /*padding_told=*/false) : Hidden(args);
+    if (!hidden.defined()) return hidden;
+    const at::Tensor mask = SquareMask(args, hidden, /*queries=*/true);
+    if (type == MaskType::src_mask) return mask;
+    return mask.expand({args.batch, args.heads, mask.size(2), mask.size(3)});
   }
 };
 

@@ -5,8 +5,9 @@
 //   src_mask      mask type 0: one [L, L] for all sequences
 //   key_padding   mask type 1: [B, L], whose kernel says L and means the keys
 //   generic       mask type 2: of the shape of the scores
-// Types 0 and 1 want as many queries as keys, and autograd refuses them (its backward takes a mask
-// of the scores' shape alone), so the backward is called by hand.
+// Types 0 and 1 want as many query slots as key slots, so the shorter side is padded; autograd
+// refuses them (its backward takes a mask of the scores' shape alone), so the backward is called by
+// hand.
 //
 // Padded queries are not told: they see every real key, and the loss sends them a zero gradient.
 
@@ -26,8 +27,11 @@ using torch_sdpa::Hidden;
 using torch_sdpa::LossGradient;
 using torch_sdpa::PaddedKeys;
 using torch_sdpa::SharedMask;
+using torch_sdpa::SquareMask;
+using torch_sdpa::SquareSlots;
 using torch_sdpa::Store;
 using torch_sdpa::View;
+using torch_sdpa::WithSlots;
 
 at::Tensor Widened(const Tensor& t, Dtype dtype) { return View(t, dtype).to(at::kFloat); }
 
@@ -74,8 +78,6 @@ Status BackwardFilled(const AttentionArgs& args) {
 /// Its mask types, by their numbers.
 enum class MaskType : int64_t { src_mask = 0, key_padding = 1, generic = 2 };
 
-constexpr Status kNotSquare{StatusCode::rejected,
-                            "_masked_softmax takes its types 0 and 1 for as many queries as keys"};
 constexpr Status kNotShared{StatusCode::rejected,
                             "mask type 0 is one [L, L] for all sequences; these need several"};
 constexpr Status kEmptyPad{StatusCode::rejected,
@@ -86,45 +88,60 @@ struct MaskedSoftmax {
   MaskType type;
 
   Status Forward(const AttentionArgs& args) const {
-    if (type != MaskType::generic && args.seqlen_q != args.seqlen_k) return kNotSquare;
     return Guarded([&]() -> Status {
       const at::NoGradGuard no_grad;
       const at::Tensor mask = MaskOf(args);
       if (!mask.defined()) return kNotShared;
-      Store(at::matmul(Weights(args, mask), Widened(args.v, args.dtype)), args.o, args.dtype);
+      const at::Tensor p = Weights(args, Queries(args, args.q), Keys(args, args.k), mask);
+      StoreSlots(at::matmul(p, Keys(args, args.v)), args.o, args.dtype);
       return kOk;
     });
   }
 
   Status Backward(const AttentionArgs& args) const {
-    if (type != MaskType::generic && args.seqlen_q != args.seqlen_k) return kNotSquare;
     return Guarded([&]() -> Status {
       const at::NoGradGuard no_grad;
       const at::Tensor mask = MaskOf(args);
       if (!mask.defined()) return kNotShared;
-      if (type == MaskType::src_mask && EmptiesPaddedQuery(args, mask)) return kEmptyPad;
-      const at::Tensor p = Weights(args, mask), d_o = LossGradient(args).to(at::kFloat);
-      const at::Tensor dp = at::matmul(d_o, Widened(args.v, args.dtype).transpose(2, 3));
+      if (type == MaskType::src_mask && EmptiesPaddedQuery(args, SharedMask(args, false))) {
+        return kEmptyPad;
+      }
+      const at::Tensor q = Queries(args, args.q), k = Keys(args, args.k), v = Keys(args, args.v);
+      at::Tensor d_o = LossGradient(args).to(at::kFloat);
+      if (IsSquare()) d_o = WithSlots(d_o, SquareSlots(args));
+      const at::Tensor p = Weights(args, q, k, mask), dp = at::matmul(d_o, v.transpose(2, 3));
       const at::Tensor ds =
           at::_masked_softmax_backward(dp, p, Spread(mask, p), -1).mul(args.softmax_scale);
-      Store(at::matmul(ds, Widened(args.k, args.dtype)), args.dq, args.dtype);
-      Store(at::matmul(ds.transpose(2, 3), Widened(args.q, args.dtype)), args.dk, args.dtype);
-      Store(at::matmul(p.transpose(2, 3), d_o), args.dv, args.dtype);
+      StoreSlots(at::matmul(ds, k), args.dq, args.dtype);
+      StoreSlots(at::matmul(ds.transpose(2, 3), q), args.dk, args.dtype);
+      StoreSlots(at::matmul(p.transpose(2, 3), d_o), args.dv, args.dtype);
       return kOk;
     });
   }
 
  private:
+  bool IsSquare() const { return type != MaskType::generic; }
+  at::Tensor Queries(const AttentionArgs& args, const Tensor& t) const {
+    return WithSlots(Widened(t, args.dtype), IsSquare() ? SquareSlots(args) : args.seqlen_q);
+  }
+  at::Tensor Keys(const AttentionArgs& args, const Tensor& t) const {
+    return WithSlots(Widened(t, args.dtype), IsSquare() ? SquareSlots(args) : args.seqlen_k);
+  }
+  static void StoreSlots(const at::Tensor& result, const Tensor& to, Dtype dtype) {
+    Store(result.narrow(2, 0, to.size[2]), to, dtype);
+  }
   at::Tensor MaskOf(const AttentionArgs& args) const {
-    if (type == MaskType::src_mask) return SharedMask(args, /*padding_told=*/false);
-    if (type == MaskType::key_padding) return PaddedKeys(args);
+    if (type == MaskType::src_mask) {
+      const at::Tensor shared = SharedMask(args, /*padding_told=*/false);
+      return shared.defined() ? SquareMask(args, shared, /*queries=*/true) : shared;
+    }
+    if (type == MaskType::key_padding) return SquareMask(args, PaddedKeys(args), false);
     return Hidden(args).expand({args.batch, args.heads, args.seqlen_q, args.seqlen_k});
   }
-  at::Tensor Weights(const AttentionArgs& args, const at::Tensor& mask) const {
+  at::Tensor Weights(const AttentionArgs& args, const at::Tensor& q, const at::Tensor& k,
+                     const at::Tensor& mask) const {
     // The last dimension by its index: -1 would take types 0 and 1 through the generic one.
-    return at::_masked_softmax(
-        ScoresOf(args, Widened(args.q, args.dtype), Widened(args.k, args.dtype)), mask, /*dim=*/3,
-        static_cast<int64_t>(type));
+    return at::_masked_softmax(ScoresOf(args, q, k), mask, /*dim=*/3, static_cast<int64_t>(type));
   }
   at::Tensor Spread(const at::Tensor& mask, const at::Tensor& p) const {
     const at::Tensor wide =
