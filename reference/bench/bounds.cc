@@ -86,7 +86,7 @@ Hill ClimbHill(Target target, Dtype dtype, uint64_t seed, double seconds, int jo
 
 /// True if no climb left the bound.
 bool PrintClimbs(const BoundsFlags& flags, uint64_t seed, int jobs) {
-  fmt::print("\nhill climbing: {:<14}{:<6}{:>12}  {:<8}{}\n", "target", "dtype", "evaluations",
+  fmt::print("\nhill climbing: {:<15}{:<6}{:>12}  {:<8}{}\n", "target", "dtype", "evaluations",
              "best", "where");
   bool holds = true;
   int64_t evaluations = 0;
@@ -96,7 +96,7 @@ bool PrintClimbs(const BoundsFlags& flags, uint64_t seed, int jobs) {
           ClimbHill(static_cast<Target>(t), dtype, seed, flags.climb / (kTargets * 3.0), jobs);
       evaluations += hill.evaluations;
       holds = holds && hill.best.best <= 1;
-      fmt::print("               {:<14}{:<6}{:>12}  {:<8.4f}{} on {}\n",
+      fmt::print("               {:<15}{:<6}{:>12}  {:<8.4f}{} on {}\n",
                  reference::NameOf(static_cast<Target>(t)), padproof::NameOf(dtype),
                  hill.evaluations, hill.best.best, hill.best.kernel, hill.best.inputs);
       if (hill.best.best <= 1) continue;
