@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "harness/base/random.h"
 #include "harness/case/values.h"
@@ -139,6 +140,17 @@ int SlotsOf(const Case& c) {
   return slots;
 }
 
+/// Stable: those of as many slots stay in order.
+void SortBySlots(std::vector<Case>& shapes) {
+  std::vector<std::pair<int, size_t>> order;
+  for (size_t n = 0; n < shapes.size(); ++n) order.emplace_back(SlotsOf(shapes[n]), n);
+  std::sort(order.begin(), order.end());
+  std::vector<Case> sorted;
+  sorted.reserve(shapes.size());
+  for (const auto& [slots, n] : order) sorted.push_back(std::move(shapes[n]));
+  shapes = std::move(sorted);
+}
+
 // ---- manners ------------------------------------------------------------------------------------
 
 /// What starts the turns of one field of a manner; its values are part of what a number means.
@@ -187,8 +199,7 @@ Scope::Scope(const Domain& domain)
       if (domain.layouts.Has(layout)) AddBlock(domain, batch, layout, shapes_);
     }
   }
-  std::stable_sort(shapes_.begin(), shapes_.end(),
-                   [](const Case& a, const Case& b) { return SlotsOf(a) < SlotsOf(b); });
+  SortBySlots(shapes_);
 }
 
 bool Scope::IsAllowed(const Form& form, Layout layout) {
