@@ -20,6 +20,7 @@
 #include <cstdio>
 #include <exception>
 #include <limits>
+#include <vector>
 
 #include "harness/judge/kernel.h"
 
@@ -49,6 +50,13 @@ inline void Store(const at::Tensor& result, const Tensor& to, Dtype dtype) {
   View(to, dtype).copy_(result);
 }
 
+/// dQ, dK, dV, each [b, h, s, d].
+inline void StoreGradients(const std::vector<at::Tensor>& gradients, const AttentionArgs& args) {
+  Store(gradients[0], args.dq, args.dtype);
+  Store(gradients[1], args.dk, args.dtype);
+  Store(gradients[2], args.dv, args.dtype);
+}
+
 /// [b, 1, q, k] of bool: the slots hold a real query and a real key, and that query sees that key.
 inline at::Tensor Keep(const AttentionArgs& args) {
   at::Tensor keep = at::zeros({args.batch, 1, args.seqlen_q, args.seqlen_k}, at::kBool);
@@ -76,22 +84,18 @@ inline at::Tensor Additive(const at::Tensor& keep) {
       .masked_fill_(keep.logical_not(), -std::numeric_limits<float>::infinity());
 }
 
-/// [b, k] of bool: the slot holds no real key.
-inline at::Tensor PaddedKeys(const AttentionArgs& args) {
-  at::Tensor padded = at::ones({args.batch, args.seqlen_k}, at::kBool);
-  for (int32_t b = 0; b < args.batch; ++b) {
-    padded[b].narrow(0, args.leftpad_k[b], args.seqused_k[b]).fill_(false);
-  }
+/// [b, s] of bool: the slot holds no real token.
+inline at::Tensor PaddedSlots(int32_t batch, int32_t seqlen, const int32_t* leftpad,
+                              const int32_t* seqused) {
+  at::Tensor padded = at::ones({batch, seqlen}, at::kBool);
+  for (int32_t b = 0; b < batch; ++b) padded[b].narrow(0, leftpad[b], seqused[b]).fill_(false);
   return padded;
 }
-
-/// [b, q] of bool: the slot holds no real query.
+inline at::Tensor PaddedKeys(const AttentionArgs& args) {
+  return PaddedSlots(args.batch, args.seqlen_k, args.leftpad_k, args.seqused_k);
+}
 inline at::Tensor PaddedQueries(const AttentionArgs& args) {
-  at::Tensor padded = at::ones({args.batch, args.seqlen_q}, at::kBool);
-  for (int32_t b = 0; b < args.batch; ++b) {
-    padded[b].narrow(0, args.leftpad_q[b], args.seqused_q[b]).fill_(false);
-  }
-  return padded;
+  return PaddedSlots(args.batch, args.seqlen_q, args.leftpad_q, args.seqused_q);
 }
 
 /// What a loss that skips padded queries sends back: d_o with zeros there. For modules that are
@@ -144,6 +148,17 @@ inline at::Tensor SquareMask(const AttentionArgs& args, const at::Tensor& hidden
   const at::Tensor wide = at::constant_pad_nd(hidden, {0, slots - args.seqlen_k}, 1);
   if (!queries) return wide;
   return at::constant_pad_nd(wide, {0, 0, 0, slots - args.seqlen_q}, 0);
+}
+
+/// The mask types of _masked_softmax, by their numbers: one [L, L] for all sequences, [B, L], and
+/// of the shape of the scores.
+enum class MaskType : int64_t { src_mask = 0, key_padding = 1, generic = 2 };
+
+/// What the first two types are told, of a square; undefined where one mask does not serve all.
+inline at::Tensor SquareMaskOf(const AttentionArgs& args, MaskType type) {
+  if (type == MaskType::key_padding) return SquareMask(args, PaddedKeys(args), /*queries=*/false);
+  const at::Tensor shared = SharedMask(args, /*padding_told=*/false);
+  return shared.defined() ? SquareMask(args, shared, /*queries=*/true) : shared;
 }
 
 /// Whether a padded query of a sequence that has keys sees none under `hidden`, of a shape that
@@ -219,9 +234,7 @@ struct PublicDoor {
       const auto gradients = torch::autograd::grad({Attend(args, q, k, v, mask)}, {q, k, v},
                                                    {View(args.d_o, args.dtype)});
       const at::NoGradGuard no_grad;
-      Store(gradients[0], args.dq, args.dtype);
-      Store(gradients[1], args.dk, args.dtype);
-      Store(gradients[2], args.dv, args.dtype);
+      StoreGradients(gradients, args);
       return kOk;
     });
   }

@@ -34,12 +34,15 @@ using torch_sdpa::EmptiesPaddedQuery;
 using torch_sdpa::Guarded;
 using torch_sdpa::Hidden;
 using torch_sdpa::LossGradient;
+using torch_sdpa::MaskType;
 using torch_sdpa::PaddedKeys;
 using torch_sdpa::ScalarTypeOf;
 using torch_sdpa::SharedMask;
 using torch_sdpa::SquareMask;
+using torch_sdpa::SquareMaskOf;
 using torch_sdpa::SquareSlots;
 using torch_sdpa::Store;
+using torch_sdpa::StoreGradients;
 using torch_sdpa::View;
 using torch_sdpa::WithSlots;
 
@@ -142,9 +145,9 @@ struct Module {
       const auto gradients = torch::autograd::grad({Attend(args, q, k, v, padded, mask)}, {q, k, v},
                                                    {TimeFirst(LossGradient(args))});
       const at::NoGradGuard no_grad;
-      Store(HeadsFirst(gradients[0], args), args.dq, args.dtype);
-      Store(HeadsFirst(gradients[1], args), args.dk, args.dtype);
-      Store(HeadsFirst(gradients[2], args), args.dv, args.dtype);
+      StoreGradients({HeadsFirst(gradients[0], args), HeadsFirst(gradients[1], args),
+                      HeadsFirst(gradients[2], args)},
+                     args);
       return kOk;
     });
   }
@@ -191,9 +194,6 @@ Status BackwardAttnMask(const AttentionArgs& args) { return kAttnMask.Backward(a
 
 // ---- the fast path ------------------------------------------------------------------------------
 
-/// The operator's mask types, by their numbers.
-enum class MaskType : int64_t { src_mask = 0, key_padding = 1, generic = 2 };
-
 struct FastPath {
   MaskType type;
   bool need_weights;
@@ -222,12 +222,8 @@ struct FastPath {
     return view.transpose(1, 2).reshape({view.size(0), view.size(2), view.size(1) * view.size(3)});
   }
   at::Tensor MaskOf(const AttentionArgs& args) const {
-    if (type == MaskType::key_padding) return SquareMask(args, PaddedKeys(args), false);
-    const at::Tensor hidden =
-        type == MaskType::src_mask ? SharedMask(args, /*padding_told=*/false) : Hidden(args);
-    if (!hidden.defined()) return hidden;
-    const at::Tensor mask = SquareMask(args, hidden, /*queries=*/true);
-    if (type == MaskType::src_mask) return mask;
+    if (type != MaskType::generic) return SquareMaskOf(args, type);
+    const at::Tensor mask = SquareMask(args, Hidden(args), /*queries=*/true);
     return mask.expand({args.batch, args.heads, mask.size(2), mask.size(3)});
   }
 };

@@ -25,11 +25,12 @@ using torch_sdpa::EmptiesPaddedQuery;
 using torch_sdpa::Guarded;
 using torch_sdpa::Hidden;
 using torch_sdpa::LossGradient;
-using torch_sdpa::PaddedKeys;
+using torch_sdpa::MaskType;
 using torch_sdpa::SharedMask;
-using torch_sdpa::SquareMask;
+using torch_sdpa::SquareMaskOf;
 using torch_sdpa::SquareSlots;
 using torch_sdpa::Store;
+using torch_sdpa::StoreGradients;
 using torch_sdpa::View;
 using torch_sdpa::WithSlots;
 
@@ -66,17 +67,12 @@ Status BackwardFilled(const AttentionArgs& args) {
     const auto gradients = torch::autograd::grad({AttendFilled(args, q, k, v)}, {q, k, v},
                                                  {LossGradient(args).to(at::kFloat)});
     const at::NoGradGuard no_grad;
-    Store(gradients[0], args.dq, args.dtype);
-    Store(gradients[1], args.dk, args.dtype);
-    Store(gradients[2], args.dv, args.dtype);
+    StoreGradients(gradients, args);
     return kOk;
   });
 }
 
 // ---- _masked_softmax ----------------------------------------------------------------------------
-
-/// Its mask types, by their numbers.
-enum class MaskType : int64_t { src_mask = 0, key_padding = 1, generic = 2 };
 
 constexpr Status kNotShared{StatusCode::rejected,
                             "mask type 0 is one [L, L] for all sequences; these need several"};
@@ -131,11 +127,7 @@ struct MaskedSoftmax {
     Store(result.narrow(2, 0, to.size[2]), to, dtype);
   }
   at::Tensor MaskOf(const AttentionArgs& args) const {
-    if (type == MaskType::src_mask) {
-      const at::Tensor shared = SharedMask(args, /*padding_told=*/false);
-      return shared.defined() ? SquareMask(args, shared, /*queries=*/true) : shared;
-    }
-    if (type == MaskType::key_padding) return SquareMask(args, PaddedKeys(args), false);
+    if (IsSquare()) return SquareMaskOf(args, type);
     return Hidden(args).expand({args.batch, args.heads, args.seqlen_q, args.seqlen_k});
   }
   at::Tensor Weights(const AttentionArgs& args, const at::Tensor& q, const at::Tensor& k,

@@ -71,8 +71,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   RunOracle first(kernel, prefix, "the prefix alone"), second(kernel, whole, "in the sequence");
   WithinBound bound;
   for (Operand op : Outputs(kernel, c)) {
-    CompareRuns(
-        op, first, second, [](Operand, const Index& at) { return std::optional(at); }, bound);
+    CompareRuns(op, first, second, bound);
   }
   return bound.verdict(kernel.traits.numerics);
 }

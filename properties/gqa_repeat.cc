@@ -115,8 +115,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
     if (HasKeyHeads(op)) {
       CompareSums(op, first, second, bound);
     } else {
-      CompareRuns(
-          op, first, second, [](Operand, const Index& at) { return std::optional(at); }, bound);
+      CompareRuns(op, first, second, bound);
     }
   }
   return bound.verdict(kernel.traits.numerics);

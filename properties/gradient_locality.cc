@@ -117,24 +117,18 @@ std::optional<Failure> CompareNans(const Side& expected, const Side& got, Operan
   FirstFailure failures;
   const Problem& problem = expected.problem;
   const Dtype dtype = problem.DtypeOf(op);
-  for (Index at{0, 0, 0, 0}; at.b < problem.c().batch(); ++at.b) {
-    for (at.h = 0; at.h < problem.Heads(op); ++at.h) {
-      for (at.i = 0; at.i < problem.RealRows(op, at.b); ++at.i) {
-        for (at.d = 0; at.d < problem.Columns(op); ++at.d) {
-          if (!part(op, at)) continue;
-          const double x = problem.Real(op, at);
-          const bool is_nan = IsNan(dtype, got.problem.BitsAt(op, at));
-          failures.Add(!is_nan || x != x, [&] {
-            return Failure{.kind = kind::kNan,
-                           .region = NameOf(op),
-                           .where = Where(op, at),
-                           .expected = expected.label + ": " + Number(x),
-                           .got = got.label + ": nan"};
-          });
-        }
-      }
-    }
-  }
+  ForEachReal(problem, op, [&](const Index& at) {
+    if (!part(op, at)) return;
+    const double x = problem.Real(op, at);
+    const bool is_nan = IsNan(dtype, got.problem.BitsAt(op, at));
+    failures.Add(!is_nan || x != x, [&] {
+      return Failure{.kind = kind::kNan,
+                     .region = NameOf(op),
+                     .where = Where(op, at),
+                     .expected = expected.label + ": " + Number(x),
+                     .got = got.label + ": nan"};
+    });
+  });
   return failures.failure();
 }
 

@@ -73,16 +73,10 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   RunOracle first(kernel, drawn, "as drawn"), second(kernel, moved, "keys permuted");
   WithinBound bound;
   for (Operand op : Outputs(kernel, c)) {
-    CompareRuns(
-        op, first, second,
-        [&](Operand result, const Index& at) {
-          Index place = at;
-          if (!HasQueryRows(result)) {
-            place.i = to[static_cast<size_t>(at.b)][static_cast<size_t>(at.i)];
-          }
-          return std::optional(place);
-        },
-        bound);
+    CompareRuns(op, first, second, bound, [&](Operand result, Index at) {
+      if (!HasQueryRows(result)) at.i = to[static_cast<size_t>(at.b)][static_cast<size_t>(at.i)];
+      return std::optional(at);
+    });
   }
   return bound.verdict(kernel.traits.numerics);
 }

@@ -63,10 +63,9 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   RunOracle second(kernel, loud, "other queries " + std::string(NameOf(content)));
   WithinBound bound;
   for (Operand op : Outputs(kernel, c)) {
-    CompareRuns(
-        op, first, second,
-        [&](Operand, const Index& at) { return IsKept(c, at) ? std::optional(at) : std::nullopt; },
-        bound);
+    CompareRuns(op, first, second, bound, [&](Operand, const Index& at) {
+      return IsKept(c, at) ? std::optional(at) : std::nullopt;
+    });
   }
   return bound.verdict(kernel.traits.numerics);
 }

@@ -34,13 +34,10 @@ Verdict CompareReversed(const Problem& first, const Problem& second) {
   RunOracle a(row, first, "first"), b(row, second, "second");
   WithinBound bound;
   for (Operand op : {Operand::o, Operand::lse}) {
-    CompareRuns(
-        op, a, b,
-        [&](Operand, Index at) {
-          at.i = first.RealRows(Operand::o, at.b) - 1 - at.i;
-          return std::optional(at);
-        },
-        bound);
+    CompareRuns(op, a, b, bound, [&](Operand, Index at) {
+      at.i = first.RealRows(Operand::o, at.b) - 1 - at.i;
+      return std::optional(at);
+    });
   }
   return bound.verdict(row.traits.numerics);
 }

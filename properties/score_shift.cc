@@ -102,8 +102,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
     if (op == Operand::lse) {
       CompareLse(first, second, shift.c, bound);
     } else {
-      CompareRuns(
-          op, first, second, [](Operand, const Index& at) { return std::optional(at); }, bound);
+      CompareRuns(op, first, second, bound);
     }
   }
   return bound.verdict(kernel.traits.numerics);

@@ -62,16 +62,8 @@ Problem Reflected(const Problem& drawn, const Reflection& reflection) {
   Problem problem = drawn;
   const uint32_t sign = SignOf(drawn.c().dtype);
   for (Operand op : reflection.inputs) {
-    for (Index at{0, 0, 0, 0}; at.b < drawn.c().batch(); ++at.b) {
-      for (at.h = 0; at.h < drawn.Heads(op); ++at.h) {
-        for (at.i = 0; at.i < drawn.RealRows(op, at.b); ++at.i) {
-          const int slot = drawn.Slot(op, at.b, at.i);
-          for (int d = 0; d < drawn.Columns(op); ++d) {
-            problem.SetBits(op, at.b, at.h, slot, d, drawn.Bits(op, at.b, at.h, slot, d) ^ sign);
-          }
-        }
-      }
-    }
+    ForEachReal(drawn, op,
+                [&](const Index& at) { problem.SetBitsAt(op, at, drawn.BitsAt(op, at) ^ sign); });
   }
   return problem;
 }
@@ -80,24 +72,18 @@ std::optional<Failure> Compare(const Problem& drawn, const Problem& other, Opera
                                const std::string& label) {
   const Dtype dtype = drawn.DtypeOf(op);
   FirstFailure failures;
-  for (Index at{0, 0, 0, 0}; at.b < drawn.c().batch(); ++at.b) {
-    for (at.h = 0; at.h < drawn.Heads(op); ++at.h) {
-      for (at.i = 0; at.i < drawn.RealRows(op, at.b); ++at.i) {
-        for (at.d = 0; at.d < drawn.RealColumns(op, at.b); ++at.d) {
-          const uint32_t x = drawn.BitsAt(op, at) ^ (odd ? SignOf(dtype) : 0);
-          const uint32_t y = other.BitsAt(op, at);
-          failures.Add(SameBits(dtype, x, y, ZeroSign::any), [&] {
-            const auto [expected, got] = Numbers(Decode(dtype, x), Decode(dtype, y));
-            return Failure{.kind = IsNan(dtype, y) ? kind::kNan : kind::kValue,
-                           .region = NameOf(op),
-                           .where = Where(op, at),
-                           .expected = (odd ? "as drawn, negated: " : "as drawn: ") + expected,
-                           .got = label + ": " + got};
-          });
-        }
-      }
-    }
-  }
+  ForEachReal(drawn, op, [&](const Index& at) {
+    const uint32_t x = drawn.BitsAt(op, at) ^ (odd ? SignOf(dtype) : 0);
+    const uint32_t y = other.BitsAt(op, at);
+    failures.Add(SameBits(dtype, x, y, ZeroSign::any), [&] {
+      const auto [expected, got] = Numbers(Decode(dtype, x), Decode(dtype, y));
+      return Failure{.kind = IsNan(dtype, y) ? kind::kNan : kind::kValue,
+                     .region = NameOf(op),
+                     .where = Where(op, at),
+                     .expected = (odd ? "as drawn, negated: " : "as drawn: ") + expected,
+                     .got = label + ": " + got};
+    });
+  });
   return failures.failure();
 }
 

@@ -3,7 +3,7 @@
 // starting a worker and loading a library do not.
 
 #include <fmt/format.h>
-#include <time.h>  // NOLINT(modernize-deprecated-headers): POSIX has more than <ctime>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -13,6 +13,7 @@
 #include "harness/cli/commands.h"
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/device_rows.h"
+#include "harness/drivers/patience.h"
 #include "harness/report/failure.h"
 
 namespace padproof {
@@ -35,10 +36,9 @@ std::string Text(const Speed& speed) {
   return fmt::format("{:.0f}", static_cast<double>(speed.cases) / speed.seconds);
 }
 
-double OwnSeconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+/// Of this process and of its worker.
+double SecondsOf(const Worker& worker) {
+  return CpuSecondsOf(getpid()) + CpuSecondsOf(worker.pid());
 }
 
 using Table = std::vector<std::vector<Speed>>;  // kernels x laws
@@ -49,9 +49,9 @@ Cell Measure(const KernelInfo& kernel, const Property& law, Worker& worker,
   SearchOptions one = options;
   one.cases = 1;
   Search(kernel, law, worker, one, {});  // starts the worker and loads the library
-  const double before = OwnSeconds() + worker.CpuSeconds();
+  const double before = SecondsOf(worker);
   Cell cell = Search(kernel, law, worker, options, {});
-  cell.seconds = OwnSeconds() + worker.CpuSeconds() - before;
+  cell.seconds = SecondsOf(worker) - before;
   return cell;
 }
 

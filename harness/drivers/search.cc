@@ -86,13 +86,14 @@ void ShrinkFinding(Finding& finding, const KernelInfo& kernel, Worker& worker,
     worker.Stop();
     return judge(candidate);
   };
-  worker.Stop();
   Shrunk shrunk = Shrink(finding.entry.c, finding.failure, judge, options.shrink);
   // A kernel with state of its own may have failed a simpler case for what an earlier one left
-  // there: then each is judged in a process of its own.
-  const auto alone = hang ? judge(shrunk.c) : judge_alone(shrunk.c);
-  if (alone && alone->outcome != Outcome::fails) {
-    shrunk = Shrink(finding.entry.c, finding.failure, judge_alone, options.shrink);
+  // there: then each is judged in a process of its own. A hang ends its process as it is.
+  if (shrunk.steps > 0 && !hang) {
+    const auto alone = judge_alone(shrunk.c);
+    if (alone && alone->outcome != Outcome::fails) {
+      shrunk = Shrink(finding.entry.c, finding.failure, judge_alone, options.shrink);
+    }
   }
   finding.entry.c = shrunk.c;
   finding.failure = shrunk.failure;

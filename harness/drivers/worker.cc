@@ -80,8 +80,6 @@ void Worker::Stop() {
   loaded_.clear();
 }
 
-double Worker::CpuSeconds() const { return CpuSecondsOf(pid_); }
-
 Result<bool> Worker::EnsureStarted() {
   if (pid_ > 0) return true;
   signal(SIGPIPE, SIG_IGN);  // a worker that died is an error of write(), not the end of the run
@@ -194,6 +192,7 @@ Verdict Worker::Obituary(bool timed_out, double deadline_seconds) {
 Result<std::vector<KernelInfo>> Worker::Load(const std::string& plugin) {
   const auto started = EnsureStarted();
   if (!started) return started.error();
+  if (const auto known = loaded_.find(plugin); known != loaded_.end()) return known->second;
   std::string line;
   const bool sent = Send(ToLine(Request{Request::Kind::load, plugin, {}, {}, {}}));
   const Answer answer = sent ? Receive(line, kLoadSeconds) : Answer::closed;
@@ -205,7 +204,7 @@ Result<std::vector<KernelInfo>> Worker::Load(const std::string& plugin) {
   const auto reply = ParseReply(line);
   if (!reply) return Error{what + ": garbled answer while loading"};
   if (!reply->error.empty()) return Error{reply->error};
-  loaded_.push_back(plugin);
+  loaded_.emplace(plugin, reply->kernels);
   return reply->kernels;
 }
 
@@ -214,8 +213,8 @@ Result<Verdict> Worker::Judge(const KernelInfo& kernel, const std::string& law,
   if (!kernel.missing.empty()) return Error{kernel.id + ": skipped: " + kernel.missing};
   const auto started = EnsureStarted();
   if (!started) return started.error();
-  if (std::find(loaded_.begin(), loaded_.end(), kernel.plugin) == loaded_.end()) {
-    if (auto rows = Load(kernel.plugin); !rows) return rows.error();
+  if (!loaded_.contains(kernel.plugin)) {
+    if (const auto rows = Load(kernel.plugin); !rows) return rows.error();
   }
   if (ftruncate(output_, 0) != 0 || lseek(output_, 0, SEEK_SET) < 0) {
     return Error{"cannot reset the worker's output file"};

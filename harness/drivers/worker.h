@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Rows of a plugin ("" for those compiled in).
+  /// Rows of a plugin ("" for those compiled in); a process loads each once.
   Result<std::vector<KernelInfo>> Load(const std::string& plugin);
 
   /// Judges one case within `deadline_seconds` of the worker's own time (patience.h), plugin load
@@ -33,8 +34,6 @@ class Worker {
   /// Ends the process; the next request starts a fresh one.
   void Stop();
 
-  /// Processor time of the running worker, all its threads; 0 where none runs.
-  double CpuSeconds() const;
   pid_t pid() const { return pid_; }  // -1 where none runs
 
  private:
@@ -51,7 +50,7 @@ class Worker {
   int reply_ = -1;
   int output_ = -1;  // memory file behind the worker's stdout and stderr
   std::string pending_;
-  std::vector<std::string> loaded_;
+  std::map<std::string, std::vector<KernelInfo>> loaded_;  // by plugin
 };
 
 }  // namespace padproof

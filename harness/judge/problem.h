@@ -51,6 +51,9 @@ class Problem {
   /// The same of one element: a bias has columns of padded keys.
   bool IsReal(Operand op, int b, int slot, int d) const;
 
+  /// Whether slot `slot` of page `page` of the pool holds a real key.
+  bool IsRealInPage(int page, int slot) const;
+
   /// Query `row` of those that read head `head_kv` of K and V, which count head by head.
   Index QueryAt(int b, int head_kv, int row, int d = 0) const;
 

@@ -37,6 +37,13 @@ void Problem::BuildBlockTable() {
   StoreArray(kBlockTable, table);
 }
 
+bool Problem::IsRealInPage(int page, int slot) const {
+  const auto at = std::find(pages_.begin(), pages_.end(), page);
+  if (at == pages_.end()) return false;
+  const int n = static_cast<int>(at - pages_.begin());
+  return IsReal(Operand::k, n / case_.pages(), n % case_.pages() * case_.page_size + slot);
+}
+
 void Problem::MovePages(uint64_t salt) {
   PADPROOF_CHECK(case_.paged());
   const Problem before = *this;

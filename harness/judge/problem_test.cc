@@ -123,6 +123,7 @@ TEST(Problem, PagesAreFoundThroughTheTable) {
         uint32_t bits = 0;
         std::memcpy(&bits, Address(args.k, Dtype::f16, page, 1, slot, 0), 2);
         pads += IsNan(Dtype::f16, bits);
+        EXPECT_EQ(problem.IsRealInPage(page, slot), !IsNan(Dtype::f16, bits)) << page << slot;
       }
     }
     EXPECT_EQ(pads, 9 * 4 - 13);

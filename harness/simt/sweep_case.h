@@ -40,24 +40,11 @@ struct NamedTensor {
   const Tensor& tensor;
 };
 
-/// Whether a slot of a page holds a token of a sequence that has this page.
-inline bool IsRealInPage(const Problem& problem, int page, int slot) {
-  const Case& c = problem.c();
-  const std::vector<int32_t> table = problem.lengths()[6];
-  for (int b = 0; b < c.batch(); ++b) {
-    for (int n = 0; n < c.pages(); ++n) {
-      if (table[static_cast<size_t>(b * c.pages() + n)] != page) continue;
-      return problem.IsReal(Operand::k, b, n * c.page_size + slot);
-    }
-  }
-  return false;
-}
-
 /// Whether an element is of real tokens; packed, one entry holds all sequences, paged, a page of K
 /// and V.
 inline bool IsRealElement(const Problem& problem, Operand op, int entry, int slot, int d) {
   const Case& c = problem.c();
-  if (c.paged() && !HasQueryRows(op)) return IsRealInPage(problem, entry, slot);
+  if (c.paged() && !HasQueryRows(op)) return problem.IsRealInPage(entry, slot);
   if (!c.packed()) return problem.IsReal(op, entry, slot, d);
   for (int b = 0; b < c.batch(); ++b) {
     const Region region = HasQueryRows(op) ? RegionQ(c, b) : RegionK(c, b);

@@ -253,19 +253,12 @@ std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operan
   PADPROOF_CHECK(c.dtype == y.c().dtype);
   const Dtype dtype = x.DtypeOf(op);
   FirstFailure first;
-  for (int b = 0; b < c.batch(); ++b) {
-    for (int h = 0; h < x.Heads(op); ++h) {
-      for (int i = 0; i < x.RealRows(op, b); ++i) {
-        for (int d = 0; d < x.RealColumns(op, b); ++d) {
-          const Index at{b, h, i, d};
-          if (part && !part(op, at)) continue;
-          const uint32_t p = x.BitsAt(op, at), q = y.BitsAt(op, at);
-          first.Add(SameBits(dtype, p, q, zero_sign),
-                    [&] { return Mismatch(op, dtype, expected, got, p, q, Where(op, at)); });
-        }
-      }
-    }
-  }
+  ForEachReal(x, op, [&](const Index& at) {
+    if (part && !part(op, at)) return;
+    const uint32_t p = x.BitsAt(op, at), q = y.BitsAt(op, at);
+    first.Add(SameBits(dtype, p, q, zero_sign),
+              [&] { return Mismatch(op, dtype, expected, got, p, q, Where(op, at)); });
+  });
   return first.failure();
 }
 

@@ -104,6 +104,20 @@ std::optional<Failure> ComparePads(const Side& expected, const Side& got, Operan
 Verdict JudgeRepeatable(const KernelRow& kernel, Problem& expected, const char* expected_label,
                         Problem& got, const std::string& got_label, const Part& part);
 
+/// Calls visit(at) for every element of `op` of real tokens.
+template <class Visit>
+void ForEachReal(const Problem& problem, Operand op, Visit visit) {
+  for (Index at{0, 0, 0, 0}; at.b < problem.c().batch(); ++at.b) {
+    for (at.h = 0; at.h < problem.Heads(op); ++at.h) {
+      for (at.i = 0; at.i < problem.RealRows(op, at.b); ++at.i) {
+        for (at.d = 0; at.d < problem.RealColumns(op, at.b); ++at.d) {
+          visit(static_cast<const Index&>(at));
+        }
+      }
+    }
+  }
+}
+
 /// Calls visit(b, h, slot, d) for every element of `op` in a padded slot.
 template <class Visit>
 void ForEachPad(const Problem& problem, Operand op, Visit visit) {

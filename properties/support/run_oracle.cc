@@ -86,15 +86,15 @@ double DistanceOf(const Proven& first, const Proven& second) {
   return std::min(given, first.any.radius + second.any.radius);
 }
 
-void CompareRuns(Operand op, RunOracle& first, RunOracle& second, const Place& place,
-                 WithinBound& bound) {
+void CompareRuns(Operand op, RunOracle& first, RunOracle& second, WithinBound& bound,
+                 const Place& place) {
   const Problem &x = first.problem(), &y = second.problem();
   const KernelTraits& traits = first.kernel().traits;
   for (int b = 0; b < x.c().batch(); ++b) {
     for (int h = 0; h < x.Heads(op); ++h) {
       for (int i = 0; i < x.RealRows(op, b); ++i) {
         Index from{b, h, i, 0};
-        const std::optional<Index> to = place(op, from);
+        const std::optional<Index> to = place ? place(op, from) : from;
         if (!to || !IsPromised(traits, x.c(), op, from) || !IsPromised(traits, y.c(), op, *to)) {
           continue;
         }

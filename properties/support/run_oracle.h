@@ -64,13 +64,14 @@ class RunOracle {
 /// The largest distance, before both are rounded to storage, of two results of one real number.
 double DistanceOf(const Proven& first, const Proven& second);
 
-/// Where the second run has what the first has at `at`, for all its columns; none: not compared.
+/// Where the second run has what the first has at `at`, for all its columns; none: not compared. No
+/// function at all: at the same place.
 using Place = std::function<std::optional<Index>(Operand op, const Index& at)>;
 
 /// Every real row of `op` of the first run, at its place in the second, as far as both are promised
 /// and in domain.
-void CompareRuns(Operand op, RunOracle& first, RunOracle& second, const Place& place,
-                 WithinBound& bound);
+void CompareRuns(Operand op, RunOracle& first, RunOracle& second, WithinBound& bound,
+                 const Place& place = nullptr);
 
 /// The stored number of the second run against `judged`, which the first run and both bounds give.
 void CompareWith(const reference::Judged& judged, Operand op, const Index& at,
