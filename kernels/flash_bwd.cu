@@ -3,11 +3,13 @@
 //
 //   P_ij = exp(scale q_i.k_j - LSE_i)
 //   delta_i = sum_d dO_id O_id
-//   dS_ij = P_ij (dO_i.v_j - delta_i)
+//   dS_ij = P_ij (m_ij dO_i.v_j - delta_i)
 //   dQ_i = scale sum_j dS_ij k_j
 //   dK_j = scale sum_i dS_ij q_i
-//   dV_j = sum_i P_ij dO_i
+//   dV_j = sum_i m_ij P_ij dO_i
 //   dBias_ij = dS_ij
+//
+// with m_ij = 1, or what dropout makes of the weight, drawn again as the forward does.
 //
 // Contract: pads of Q, K, V, O, dO and LSE may hold any bits and never enter arithmetic: what is
 // loaded is bounded by the real lengths. Pairs that the mask removes add exactly 0, whatever LSE
@@ -92,7 +94,8 @@ __global__ void __launch_bounds__(Tile::kThreads)
       const Score score = ScoreOf(shape, seq, h, query, key0 + j, dot);
       const float bias = visible ? added(j) + BiasOf<T>(shape, seq, b, h, query, key0 + j) : 0.f;
       const float p = expf(score.s + bias - row_lse);
-      const float dp = Dot(do_tile + row * ld_v, v_tile + j * ld_v, dim_v);
+      const float kept = Kept(shape, b, h, query, key0 + j);
+      const float dp = kept * Dot(do_tile + row * ld_v, v_tile + j * ld_v, dim_v);
       const float ds = visible ? p * (dp - row_delta) : 0.f;
       ds_row[j] = visible ? ds * score.slope : 0.f;
       if (has_dbias && visible) Store(dbias_rows.At(query, seq.left_k + key0 + j), ds);
@@ -162,10 +165,11 @@ __global__ void __launch_bounds__(Tile::kThreads)
         const bool visible = added(i) > -INFINITY;
         const float dot = Dot(q_tile + i * ld, k_tile + row * ld, dim);
         const Score score = ScoreOf(shape, seq, h, query, key, dot);
-        const float dp = Dot(do_tile + i * ld_v, v_tile + row * ld_v, dim_v);
+        const float kept = Kept(shape, b, h, query, key);
+        const float dp = kept * Dot(do_tile + i * ld_v, v_tile + row * ld_v, dim_v);
         const float bias = visible ? added(i) + BiasOf<T>(shape, seq, b, h, query, key) : 0.f;
         const float p = visible ? expf(score.s + bias - *lse_rows.At(query, 0)) : 0.f;
-        p_row[i] = p;
+        p_row[i] = p * kept;
         ds_row[i] = visible ? p * (dp - *delta_rows.At(query, 0)) * score.slope : 0.f;
       }
       __syncwarp(Tile::kWarpMask);  // the lanes of a row read each other's P and dS
@@ -237,7 +241,7 @@ PADPROOF_KERNEL({
     .file = "kernels/flash_bwd.cu",
     .summary = "dQ by query tiles, dK and dV by key tiles, 16x16, no atomics",
     .source = "",
-    .traits = TraitsOf(16, 16, false),
+    .traits = With(Feature::dropout, TraitsOf(16, 16, false)),
     .backward = Backward<Tile<16, 16, 2>>,
     .workspace_bytes = WorkspaceBytes,
 });
@@ -248,7 +252,7 @@ PADPROOF_KERNEL({
     .file = "kernels/flash_bwd.cu",
     .summary = "packed sequences by cu_seqlens, gaps by seqused, 4x4 tiles",
     .source = kPackedSource,
-    .traits = Packed(TraitsOf(4, 4, false)),
+    .traits = Packed(With(Feature::dropout, TraitsOf(4, 4, false))),
     .backward = Backward<Tile<4, 4, 2>>,
     .workspace_bytes = WorkspaceBytes,
 });
@@ -259,7 +263,7 @@ PADPROOF_KERNEL({
     .file = "kernels/flash_bwd.cu",
     .summary = "dQ by query tiles, dK and dV by key tiles, 4x4: short sequences cross many tiles",
     .source = "",
-    .traits = TraitsOf(4, 4, false),
+    .traits = With(Feature::dropout, TraitsOf(4, 4, false)),
     .backward = Backward<Tile<4, 4, 2>>,
     .workspace_bytes = WorkspaceBytes,
 });

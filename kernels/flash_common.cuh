@@ -86,6 +86,9 @@ struct Shape {
   int64_t mask_b, mask_h, mask_q, mask_k;  // its strides
   const void* attn_bias;
   int64_t bias_b, bias_h, bias_q, bias_k;
+  uint64_t dropout_seed;
+  uint32_t dropped_below;  // a word below it drops; 0: no dropout
+  float keep_scale;        // 1 / (1 - p)
 };
 
 inline Shape ShapeOf(const AttentionArgs& args) {
@@ -123,7 +126,10 @@ inline Shape ShapeOf(const AttentionArgs& args) {
           .bias_b = args.attn_bias.stride[0],
           .bias_h = args.attn_bias.stride[1],
           .bias_q = args.attn_bias.stride[2],
-          .bias_k = args.attn_bias.stride[3]};
+          .bias_k = args.attn_bias.stride[3],
+          .dropout_seed = args.dropout_seed,
+          .dropped_below = static_cast<uint32_t>(args.dropout_p * 0x1p32),
+          .keep_scale = 1.f / (1.f - args.dropout_p)};
 }
 
 // ---- one sequence -------------------------------------------------------------------------------
@@ -203,6 +209,32 @@ __device__ __forceinline__ Score ScoreOf(const Shape& shape, const Sequence& seq
     score.s -= shape.alibi_slopes[h] * static_cast<float>(distance < 0 ? -distance : distance);
   }
   return score;
+}
+
+struct Words {
+  uint32_t x, y, z, w;
+};
+
+/// Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011).
+__device__ __forceinline__ Words Philox(uint64_t key, Words counter) {
+  uint32_t key0 = static_cast<uint32_t>(key), key1 = static_cast<uint32_t>(key >> 32);
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t a = uint64_t{0xD2511F53u} * counter.x, b = uint64_t{0xCD9E8D57u} * counter.z;
+    counter = {static_cast<uint32_t>(b >> 32) ^ counter.y ^ key0, static_cast<uint32_t>(b),
+               static_cast<uint32_t>(a >> 32) ^ counter.w ^ key1, static_cast<uint32_t>(a)};
+    key0 += 0x9E3779B9u;
+    key1 += 0xBB67AE85u;
+  }
+  return counter;
+}
+
+/// What dropout makes of the weight of a pair: 0, its scale, or 1 without dropout. Tokens count
+/// from the first real one, so that no pad moves the mask.
+__device__ __forceinline__ float Kept(const Shape& shape, int b, int h, int i, int j) {
+  if (shape.dropped_below == 0) return 1.f;
+  const Words pair{static_cast<uint32_t>(j), static_cast<uint32_t>(i), static_cast<uint32_t>(h),
+                   static_cast<uint32_t>(b)};
+  return Philox(shape.dropout_seed, pair).x < shape.dropped_below ? 0.f : shape.keep_scale;
 }
 
 /// Padded, rows 0 .. seqlen - 1 counted from the first real token reach every slot once: real

@@ -76,6 +76,7 @@ inline const char* Refusal(const AttentionArgs& a, bool backward, bool paged = f
     return "a window reaches -1 (no bound), 0 or more keys";
   }
   if (!(a.softcap >= 0)) return "softcap must be 0 (none) or positive";
+  if (!(a.dropout_p >= 0 && a.dropout_p < 1)) return "dropout_p must be 0 (none) or below 1";
   if (static_cast<uint32_t>(a.mask_form) > 2u) return "mask_form is unknown";
   const bool has_mask = a.mask_form != MaskForm::lengths;
   if (has_mask && (a.mask != Mask::none || a.alibi_slopes != nullptr)) {
@@ -186,7 +187,8 @@ constexpr KernelTraits TraitsOf(int tile_q, int tile_k, bool returns_lse) {
   traits.masks = Set<Mask>::All();
   traits.mask_forms = Set<MaskForm>::All();
   traits.biases = Set<Bias>::All();
-  traits.features = Set<Feature>::All();
+  traits.features =
+      SetOf(Feature::gqa, Feature::dim_v, Feature::softcap, Feature::sink, Feature::dbias);
   traits.pad_sides = SetOf(PadSide::right, PadSide::left);
   traits.dim_max = kMaxDim;
   traits.tile_q = tile_q;
@@ -195,6 +197,12 @@ constexpr KernelTraits TraitsOf(int tile_q, int tile_k, bool returns_lse) {
   // One rescale a tile; scores and O are sums in the order of dims and keys.
   traits.numerics.tile_keys = tile_k;
   traits.numerics.in_order_keys = tile_k;
+  return traits;
+}
+
+/// And what only some of the kernels have.
+constexpr KernelTraits With(Feature feature, KernelTraits traits) {
+  traits.features.bits |= SetOf(feature).bits;
   return traits;
 }
 

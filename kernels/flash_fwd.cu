@@ -1,4 +1,5 @@
-// Attention forward in one pass over the keys: online softmax, FlashAttention-2 (Dao 2023).
+// Attention forward in one pass over the keys: online softmax, FlashAttention-2 (Dao 2023). Dropout
+// takes weights on their way to V, not out of the row sum.
 //
 // Contract: pads of Q, K and V may hold any bits and never enter arithmetic: what is loaded is
 // bounded by the real lengths. A query that sees no key gets O = 0 and LSE = -inf, and so does
@@ -80,7 +81,8 @@ __global__ void __launch_bounds__(Tile::kThreads)
     for (int n = 0; n < Tile::kColumnsPerLane; ++n) {
       const float p = expf(score[n] - shift);
       row_sum += p;
-      p_row[lane + n * Tile::kLanes] = p;
+      const int j = lane + n * Tile::kLanes;
+      p_row[j] = p * Kept(shape, b, h, query, key0 + j);
     }
     __syncwarp(Tile::kWarpMask);  // the lanes of a row read each other's P
     for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim_v; ++c, d += Tile::kLanes) {
@@ -133,7 +135,7 @@ PADPROOF_KERNEL({
     .file = "kernels/flash_fwd.cu",
     .summary = "tiled online softmax, 16x16 tiles",
     .source = "",
-    .traits = TraitsOf(16, 16, true),
+    .traits = With(Feature::dropout, TraitsOf(16, 16, true)),
     .forward = Forward<Tile<16, 16, 2>>,
 });
 
@@ -143,7 +145,7 @@ PADPROOF_KERNEL({
     .file = "kernels/flash_fwd.cu",
     .summary = "packed sequences by cu_seqlens, gaps by seqused, 4x4 tiles",
     .source = kPackedSource,
-    .traits = Packed(TraitsOf(4, 4, true)),
+    .traits = Packed(With(Feature::dropout, TraitsOf(4, 4, true))),
     .forward = Forward<Tile<4, 4, 2>>,
 });
 
@@ -153,7 +155,7 @@ PADPROOF_KERNEL({
     .file = "kernels/flash_fwd.cu",
     .summary = "tiled online softmax, 4x4 tiles: short sequences cross many tiles",
     .source = "",
-    .traits = TraitsOf(4, 4, true),
+    .traits = With(Feature::dropout, TraitsOf(4, 4, true)),
     .forward = Forward<Tile<4, 4, 2>>,
 });
 

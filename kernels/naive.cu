@@ -6,8 +6,10 @@
 //
 //   P_ij = exp(S_ij - LSE_i)           dQ_i = scale sum_j dS_ij k_j
 //   delta_i = sum_d dO_id O_id         dK_j = scale sum_i dS_ij q_i
-//   dS_ij = P_ij (dO_i.v_j - delta_i)  dV_j = sum_i P_ij dO_i
-//   dBias_ij = dS_ij
+//   dS_ij = P_ij (m_ij dO_i.v_j - delta_i)
+//   dV_j = sum_i m_ij P_ij dO_i        dBias_ij = dS_ij
+//
+// with m_ij = 1, or what dropout makes of the weight of a pair, in O too.
 //
 // Contract: pads of all inputs may hold any bits and never enter arithmetic: only pairs of real
 // tokens are scored, and a pair that the mask hides is left out of every sum, not multiplied by 0.
@@ -122,7 +124,8 @@ __global__ void __launch_bounds__(Warp::kThreads)
     float sum = 0.f;
     for (int key = 0; key < keys; ++key) {
       const bool visible = Masked<T>(shape, seq, b, h, query, key) > -INFINITY;
-      if (visible) sum += p[key] * ToFloat(*v_rows.At(key, d));
+      const float kept = Kept(shape, b, h, query, key);
+      if (visible) sum += p[key] * kept * ToFloat(*v_rows.At(key, d));
     }
     Store(o_rows.At(out, d), sum);
   }
@@ -130,11 +133,12 @@ __global__ void __launch_bounds__(Warp::kThreads)
 
 // ---- backward -----------------------------------------------------------------------------------
 
-/// P and dS: a row a block, a key a lane. Entries of hidden pairs are not written.
+/// m P and dS: a row a block, a key a lane. Entries of hidden pairs are not written.
 template <class T>
 __global__ void __launch_bounds__(Warp::kThreads)
     NaiveGradScores(Shape shape, View<const T> q, View<const T> k, View<const T> v, View<const T> o,
-                    View<const T> d_o, View<const float> lse, Pairs p, Pairs ds, View<T> dbias) {
+                    View<const T> d_o, View<const float> lse, Pairs weights, Pairs ds,
+                    View<T> dbias) {
   const int query = static_cast<int>(blockIdx.x), lane = static_cast<int>(threadIdx.x);
   const int b = static_cast<int>(blockIdx.z), h = static_cast<int>(blockIdx.y);
   const Sequence seq = SequenceOf(shape, b);
@@ -152,17 +156,19 @@ __global__ void __launch_bounds__(Warp::kThreads)
   const Rows<const T> do_rows = d_o.Tokens(b, h, seq.left_q);
   const float row_lse = *lse.Tokens(b, h, seq.left_q).At(query, 0);
   const float delta = DotRows(do_rows, query, o_rows, query, shape.dim_v);
-  float* p_row = p.Row(shape, b, h, query);
+  float* weight_row = weights.Row(shape, b, h, query);
   float* ds_row = ds.Row(shape, b, h, query);
   for (int key = lane; key < seq.len_k; key += Warp::kLanes) {
     const float added = Masked<T>(shape, seq, b, h, query, key);
     if (!(added > -INFINITY)) continue;
     const float dot = DotRows(q_rows, query, k_rows, key, shape.dim);
     const Score score = ScoreOf(shape, seq, h, query, key, dot);
-    const float dp = DotRows(do_rows, query, v_rows, key, shape.dim_v);
+    const float kept = Kept(shape, b, h, query, key);
+    const float dp = kept * DotRows(do_rows, query, v_rows, key, shape.dim_v);
     const float bias = added + BiasOf<T>(shape, seq, b, h, query, key);
-    p_row[key] = expf(score.s + bias - row_lse);
-    const float d_score = p_row[key] * (dp - delta);
+    const float p = expf(score.s + bias - row_lse);
+    const float d_score = p * (dp - delta);
+    weight_row[key] = p * kept;
     ds_row[key] = d_score * score.slope;
     if (has_dbias) Store(dbias_rows.At(query, seq.left_k + key), d_score);
   }
@@ -285,7 +291,8 @@ Status Backward(const AttentionArgs& args) {
 }
 
 constexpr KernelTraits NaiveTraits() {
-  KernelTraits traits = TraitsOf(/*tile_q=*/1, /*tile_k=*/Warp::kLanes, /*returns_lse=*/true);
+  KernelTraits traits =
+      With(Feature::dropout, TraitsOf(/*tile_q=*/1, /*tile_k=*/Warp::kLanes, /*returns_lse=*/true));
   traits.numerics.tile_keys = 1 << 20;  // the maximum is known before the first exponential
   traits.numerics.in_order_keys = 1;    // one key after another, and one dim after another
   return traits;

@@ -21,20 +21,16 @@
 namespace padproof::flash {
 namespace {
 
-/// How the slots of the keys are divided. Aligned, a split is a number of whole tiles.
-template <int splits, bool aligned>
-struct Split {
-  static constexpr int kSplits = splits;
-  static int Keys(int seqlen_k, int tile) {
-    const int keys = seqlen_k / splits + (seqlen_k % splits != 0 ? 1 : 0);
-    return aligned ? (keys / tile + (keys % tile != 0 ? 1 : 0)) * tile : keys;
-  }
+/// How the slots of the keys are divided: split s has those from s * keys on.
+struct Splits {
+  int count, keys;
 };
 
 /// What the splits leave: O_s [b, h, seqlen_q, splits, dim_v] and LSE_s [b, h, seqlen_q, splits].
 struct Partials {
   float *o, *lse;
-  __device__ __forceinline__ int64_t At(const Shape& shape, int b, int h, int query, int splits,
+  int splits;
+  __device__ __forceinline__ int64_t At(const Shape& shape, int b, int h, int query,
                                         int split) const {
     const int64_t row = (static_cast<int64_t>(b) * shape.heads + h) * shape.seqlen_q + query;
     return row * splits + split;
@@ -43,14 +39,14 @@ struct Partials {
 
 /// One block: one query of one head, and the keys of one split. Tile::kColumns lanes take a key
 /// each of a tile, then every kColumns-th dim.
-template <class T, class Tile, class Split>
+template <class T, class Tile>
 __global__ void __launch_bounds__(Tile::kThreads)
-    SplitForward(Shape shape, int split_keys, View<const T> q, View<const T> k, View<const T> v,
+    SplitForward(Shape shape, Splits splits, View<const T> q, View<const T> k, View<const T> v,
                  Partials partials) {
   static_assert(Tile::kRows == 1 && Tile::kColumns == Tile::kLanes);
   const int lane = static_cast<int>(threadIdx.x);
-  const int query = static_cast<int>(blockIdx.x) / Split::kSplits;
-  const int split = static_cast<int>(blockIdx.x) % Split::kSplits;
+  const int query = static_cast<int>(blockIdx.x) / splits.count;
+  const int split = static_cast<int>(blockIdx.x) % splits.count;
   const int b = static_cast<int>(blockIdx.z), h = static_cast<int>(blockIdx.y);
   const int dim_v = shape.dim_v;
   const Sequence seq = SequenceOf(shape, b);
@@ -58,7 +54,7 @@ __global__ void __launch_bounds__(Tile::kThreads)
   const Rows<const T> k_rows = k.Tokens(b, h / shape.group, seq.left_k);
   const Rows<const T> v_rows = v.Tokens(b, h / shape.group, seq.left_k);
   const Span row_keys = KeysOf(shape, seq, query, query);
-  const int begin = split * split_keys, end = begin + split_keys;
+  const int begin = split * splits.keys, end = begin + splits.keys;
   const Span keys = Within(begin > row_keys.first ? begin : row_keys.first,
                            end < row_keys.end ? end : row_keys.end, seq.len_k);
 
@@ -97,7 +93,7 @@ __global__ void __launch_bounds__(Tile::kThreads)
     }
   }
 
-  const int64_t out = partials.At(shape, b, h, query, Split::kSplits, split);
+  const int64_t out = partials.At(shape, b, h, query, split);
   const float lse = row_max + logf(row_sum);  // of nothing: -inf
   if (lane == 0) partials.lse[out] = lse;
   for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim_v; ++c, d += Tile::kLanes) {
@@ -106,7 +102,7 @@ __global__ void __launch_bounds__(Tile::kThreads)
 }
 
 /// One block: one query of one head; a dim a lane.
-template <class T, class Tile, class Split>
+template <class T, class Tile>
 __global__ void __launch_bounds__(Tile::kThreads)
     SplitMerge(Shape shape, Partials partials, View<T> o, View<float> lse) {
   const int query = static_cast<int>(blockIdx.x), lane = static_cast<int>(threadIdx.x);
@@ -114,25 +110,23 @@ __global__ void __launch_bounds__(Tile::kThreads)
   const Sequence seq = SequenceOf(shape, b);
   const bool real = query < seq.len_q;
   if (shape.packed && !real) return;
-  const int64_t first = partials.At(shape, b, h, query, Split::kSplits, 0);
+  const int64_t first = partials.At(shape, b, h, query, 0);
 
   const bool has_sink = real && shape.sink != nullptr;
   float max = has_sink ? shape.sink[h] : -INFINITY;
-  for (int s = 0; real && s < Split::kSplits; ++s) max = fmaxf(max, partials.lse[first + s]);
+  const int splits = real ? partials.splits : 0;
+  for (int s = 0; s < splits; ++s) max = fmaxf(max, partials.lse[first + s]);
   const float shift = max == -INFINITY ? 0.f : max;  // every split is empty: no -inf - -inf
   float sum = has_sink ? expf(shape.sink[h] - shift) : 0.f;
-  float weight[Split::kSplits] = {};
-  for (int s = 0; real && s < Split::kSplits; ++s) {
-    weight[s] = expf(partials.lse[first + s] - shift);
-    sum += weight[s];
-  }
+  for (int s = 0; s < splits; ++s) sum += expf(partials.lse[first + s] - shift);
 
   const int out = shape.packed ? query : WrappedRow(query, seq.left_q, shape.seqlen_q);
   const Rows<T> o_rows = o.Tokens(b, h, seq.left_q);
   for (int d = lane; d < shape.dim_v; d += Tile::kLanes) {
     float total = 0.f;
-    for (int s = 0; real && s < Split::kSplits; ++s) {
-      total += weight[s] * partials.o[(first + s) * shape.dim_v + d];
+    for (int s = 0; s < splits; ++s) {
+      const float weight = expf(partials.lse[first + s] - shift);
+      total += weight * partials.o[(first + s) * shape.dim_v + d];
     }
     Store(o_rows.At(out, d), sum == 0.f ? 0.f : total / sum);
   }
@@ -143,61 +137,76 @@ __global__ void __launch_bounds__(Tile::kThreads)
 
 // ---- on the host --------------------------------------------------------------------------------
 
-template <class Split>
-size_t PartialRows(const AttentionArgs& args) {
+/// As many splits as the caller says, else a number of the row's own. Aligned, a split is a number
+/// of whole tiles.
+template <int own_splits, bool aligned>
+Splits SplitsOf(const AttentionArgs& args, int tile) {
+  const int count = args.num_splits > 0 ? args.num_splits : own_splits;
+  const int keys = args.seqlen_k / count + (args.seqlen_k % count != 0 ? 1 : 0);
+  return {count, aligned ? (keys / tile + (keys % tile != 0 ? 1 : 0)) * tile : keys};
+}
+
+using SplitsFunction = Splits (*)(const AttentionArgs& args, int tile);
+
+size_t PartialRows(const AttentionArgs& args, int splits) {
   return static_cast<size_t>(args.batch) * static_cast<size_t>(args.heads) *
-         static_cast<size_t>(args.seqlen_q) * Split::kSplits;
+         static_cast<size_t>(args.seqlen_q) * static_cast<size_t>(splits);
 }
 
-template <class Split>
+template <SplitsFunction splits_of>
 size_t WorkspaceBytes(const AttentionArgs& args) {
-  return PartialRows<Split>(args) * (static_cast<size_t>(args.dim_v) + 1) * sizeof(float);
+  const int splits = splits_of(args, 1).count;
+  return PartialRows(args, splits) * (static_cast<size_t>(args.dim_v) + 1) * sizeof(float);
 }
 
-template <class Split>
-const char* RefusalOfSplits(const AttentionArgs& args) {
+const char* RefusalOfSplits(const AttentionArgs& args, int splits) {
   if (const char* reason = Refusal(args, false)) return reason;
-  if (args.seqlen_q > INT_MAX / Split::kSplits) return "too many queries for one grid";
-  const bool needs = PartialRows<Split>(args) > 0;
+  if (args.dropout_p > 0) return "no dropout: this is for inference";
+  if (args.num_splits < 0) return "num_splits must be 0 (any) or positive";
+  if (args.seqlen_q > INT_MAX / splits) return "too many queries for one grid";
+  const bool needs = PartialRows(args, splits) > 0;
   return needs && args.workspace == nullptr ? "the workspace is null" : nullptr;
 }
 
-template <class T, class Tile, class Split>
-Status LaunchForward(const AttentionArgs& args) {
+template <class T, class Tile>
+Status LaunchForward(const AttentionArgs& args, Splits splits) {
   const Shape shape = ShapeOf(args);
   float* o = static_cast<float*>(args.workspace);
-  const size_t o_floats = PartialRows<Split>(args) * static_cast<size_t>(args.dim_v);
-  const Partials partials{o, o + o_floats};
-  const int split_keys = Split::Keys(args.seqlen_k, Tile::kColumns);
-  const Status status = LaunchTiles<Tile>(
-      SplitForward<T, Tile, Split>, args, args.seqlen_q * Split::kSplits, args.heads,
-      static_cast<size_t>(args.dim), shape, split_keys, ViewOf<const T>(args.q),
-      ViewOf<const T>(args.k), ViewOf<const T>(args.v), partials);
+  const size_t o_floats = PartialRows(args, splits.count) * static_cast<size_t>(args.dim_v);
+  const Partials partials{o, o + o_floats, splits.count};
+  const Status status =
+      LaunchTiles<Tile>(SplitForward<T, Tile>, args, args.seqlen_q * splits.count, args.heads,
+                        static_cast<size_t>(args.dim), shape, splits, ViewOf<const T>(args.q),
+                        ViewOf<const T>(args.k), ViewOf<const T>(args.v), partials);
   if (status.code != StatusCode::ok) return status;
-  return LaunchTiles<Tile>(SplitMerge<T, Tile, Split>, args, args.seqlen_q, args.heads, 0, shape,
-                           partials, ViewOf<T>(args.o), ViewOf<float>(args.lse));
+  return LaunchTiles<Tile>(SplitMerge<T, Tile>, args, args.seqlen_q, args.heads, 0, shape, partials,
+                           ViewOf<T>(args.o), ViewOf<float>(args.lse));
 }
 
-template <class Tile, class Split>
+template <class Tile, SplitsFunction splits_of>
 Status Forward(const AttentionArgs& args) {
-  if (const char* reason = RefusalOfSplits<Split>(args)) return {StatusCode::rejected, reason};
+  const Splits splits = splits_of(args, Tile::kColumns);
+  if (const char* reason = RefusalOfSplits(args, splits.count)) {
+    return {StatusCode::rejected, reason};
+  }
   simt::ApplySchedule(args);
   return WithStorage(args.dtype, [&](auto storage) {
-    return LaunchForward<decltype(storage), Tile, Split>(args);
+    return LaunchForward<decltype(storage), Tile>(args, splits);
   });
 }
 
 /// Partial sums begin anew in every split, so they are not in the order of all keys.
 constexpr KernelTraits SplitTraits(int tile_keys) {
-  KernelTraits traits = TraitsOf(/*tile_q=*/1, tile_keys, /*returns_lse=*/true);
+  KernelTraits traits =
+      With(Feature::splits, TraitsOf(/*tile_q=*/1, tile_keys, /*returns_lse=*/true));
   traits.numerics.split = 1;
   traits.numerics.in_order_keys = 0;
   return traits;
 }
 
 using Keys4 = Tile<1, 4, 4>;
-using Aligned4 = Split<4, true>;
-using Unaligned3 = Split<3, false>;
+constexpr SplitsFunction kAligned4 = SplitsOf<4, true>;
+constexpr SplitsFunction kUnaligned3 = SplitsOf<3, false>;
 
 PADPROOF_KERNEL({
     .name = "splitkv",
@@ -206,8 +215,8 @@ PADPROOF_KERNEL({
     .summary = "split-KV decode, 4 splits of whole tiles of 4 keys, merged by LSE",
     .source = "",
     .traits = SplitTraits(Keys4::kColumns),
-    .forward = Forward<Keys4, Aligned4>,
-    .workspace_bytes = WorkspaceBytes<Aligned4>,
+    .forward = Forward<Keys4, kAligned4>,
+    .workspace_bytes = WorkspaceBytes<kAligned4>,
 });
 
 PADPROOF_KERNEL({
@@ -217,8 +226,8 @@ PADPROOF_KERNEL({
     .summary = "split-KV decode, 3 splits that end within tiles of 4 keys",
     .source = "",
     .traits = SplitTraits(Keys4::kColumns),
-    .forward = Forward<Keys4, Unaligned3>,
-    .workspace_bytes = WorkspaceBytes<Unaligned3>,
+    .forward = Forward<Keys4, kUnaligned3>,
+    .workspace_bytes = WorkspaceBytes<kUnaligned3>,
 });
 
 PADPROOF_KERNEL({
@@ -228,8 +237,8 @@ PADPROOF_KERNEL({
     .summary = "packed sequences, 3 splits that end within tiles of 4 keys",
     .source = kPackedSource,
     .traits = Packed(SplitTraits(Keys4::kColumns)),
-    .forward = Forward<Keys4, Unaligned3>,
-    .workspace_bytes = WorkspaceBytes<Unaligned3>,
+    .forward = Forward<Keys4, kUnaligned3>,
+    .workspace_bytes = WorkspaceBytes<kUnaligned3>,
 });
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include <optional>
 
 #include "harness/judge/property.h"
+#include "properties/support/dropout.h"
 #include "properties/support/run.h"
 #include "properties/support/run_oracle.h"
 #include "properties/support/twins.h"
@@ -52,6 +53,7 @@ Case Cut(Case c) {
 Verdict Check(const KernelRow& kernel, const Case& original) {
   const Case c = WithAllowedFill(kernel.traits, original);
   if (c.mask != Mask::causal_tl) return Verdict::NotApplicable("needs mask=causal:tl");
+  if (const char* why = MovesDropped(kernel.traits, c)) return Verdict::NotApplicable(why);
   const Case cut = Cut(c);
   const std::string why =
       Unsupported(kernel.traits, kernel.forward != nullptr, kernel.backward != nullptr, cut);

@@ -5,8 +5,8 @@
 //
 // before rounding to storage. A sink is a key with V = 0 here.
 //
-// Preconditions: the row has a forward; the query sees a key and is in domain. The second line is
-// read from a second run, on |V|.
+// Preconditions: the row has a forward; no dropout; the query sees a key and is in domain. The
+// second line is read from a second run, on |V|.
 //
 // r is the bound of oracle_agreement or that of support/hull.h, which knows nothing of the scores,
 // whichever is less. The latter does not grow with their size: where all that is known of them is
@@ -32,6 +32,7 @@ const char* Inapplicable(const KernelTraits&, bool has_forward, bool) {
 
 void Prepare(Case& c, const KernelTraits& traits, Random&) {
   c.backward = false;
+  c.dropout = 0;
   c = WithAllowedFill(traits, c);
 }
 
@@ -126,6 +127,7 @@ void MakePositive(Problem& problem) {
 
 Verdict Check(const KernelRow& kernel, const Case& original) {
   Case c = WithAllowedFill(kernel.traits, original);
+  if (c.dropout > 0) return Verdict::NotApplicable("weights after dropout do not sum to one");
   c.backward = false;
   Problem drawn(c), positive = drawn;
   MakePositive(positive);

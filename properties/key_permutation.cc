@@ -7,9 +7,9 @@
 // with r and r' the bounds of reference/derivations.md for each of the two, before rounding to
 // storage. They may differ: the row maximum climbs in other steps.
 //
-// Preconditions: nothing tells keys apart but their content: mask none, no ALiBi, no holes. Pads
-// stay where they are. p is drawn from the seed, over the whole sequence, so that most keys move to
-// another tile or split.
+// Preconditions: nothing tells keys apart but their content: mask none, no ALiBi, no holes, no
+// dropout. Pads stay where they are. p is drawn from the seed, over the whole sequence, so that
+// most keys move to another tile or split.
 //
 // Why a bound and not bits: sums run over the keys in another order.
 
@@ -35,6 +35,7 @@ void Prepare(Case& c, const KernelTraits& traits, Random& random) {
   c.window = {};
   c.bias = Bias::none;
   c.holes = 0;
+  c.dropout = 0;
   c = WithAllowedFill(traits, c);
   int& len_k = c.lens_k[random.Below(static_cast<uint32_t>(c.lens_k.size()))];
   if (len_k < 2) len_k = random.Between(2, 2 * traits.tile_k <= 32 ? 2 * traits.tile_k : 32);
@@ -53,8 +54,8 @@ std::vector<int> PermutationOf(const Case& c, int b) {
 
 Verdict Check(const KernelRow& kernel, const Case& original) {
   const Case c = WithAllowedFill(kernel.traits, original);
-  if (c.mask != Mask::none || c.bias != Bias::none || c.holes > 0) {
-    return Verdict::NotApplicable("a mask or a bias tells keys apart");
+  if (c.mask != Mask::none || c.bias != Bias::none || c.holes > 0 || c.dropout > 0) {
+    return Verdict::NotApplicable("a mask, a bias or dropout tells keys apart");
   }
   Problem drawn(c), moved = drawn;
   std::vector<std::vector<int>> to;

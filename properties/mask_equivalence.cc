@@ -11,6 +11,7 @@
 // Why a bound and not bits: a tensor may be walked in whole tiles where a name allows to skip some.
 
 #include "harness/judge/property.h"
+#include "properties/support/dropout.h"
 #include "properties/support/run.h"
 #include "properties/support/twins.h"
 
@@ -39,6 +40,7 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   if (c.mask_form == MaskForm::lengths) return Verdict::NotApplicable("needs a mask tensor");
   if (c.holes > 0) return Verdict::NotApplicable("a mask with holes has no name");
   if (c.bias != Bias::none) return Verdict::NotApplicable("a bias in a tensor may be rounded");
+  if (const char* why = MovesDropped(kernel.traits, c)) return Verdict::NotApplicable(why);
   Case by_name = WithAllowedFill(kernel.traits, c);
   Problem tensor(by_name);
   by_name.mask_form = MaskForm::lengths;

@@ -4,7 +4,8 @@
 //   NaN in k_j      =>  O_i and LSE_i are NaN for every i that sees j
 //   NaN in v_jd     =>  O_id is NaN for every i that sees j with a weight above 2^-20
 //
-// Preconditions: the row has a forward. One element of one real token is NaN, drawn from the seed.
+// Preconditions: the row has a forward; no dropout, which may drop it. One element of one real
+// token is NaN, drawn from the seed.
 //
 // A kernel that hides NaN (a maximum that skips it, a clamp, a product that is left out) hides a
 // model that has diverged. Where else the NaN may show is not said here: see batch_independence and
@@ -29,6 +30,7 @@ const char* Inapplicable(const KernelTraits&, bool has_forward, bool) {
 
 void Prepare(Case& c, const KernelTraits& traits, Random&) {
   c.backward = false;
+  c.dropout = 0;
   c.fill = AllowedFill(traits, c.fill);
 }
 
@@ -86,6 +88,7 @@ class Shows {
 
 Verdict Check(const KernelRow& kernel, const Case& original) {
   Case c = WithAllowedFill(kernel.traits, original);
+  if (c.dropout > 0) return Verdict::NotApplicable("dropout may drop what is NaN");
   c.backward = false;
   const Problem clean(c);
   Problem problem(c);

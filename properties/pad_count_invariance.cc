@@ -10,6 +10,7 @@
 // centre, and shows a padded result beside an unpadded one.
 
 #include "harness/judge/property.h"
+#include "properties/support/dropout.h"
 #include "properties/support/run.h"
 #include "properties/support/twins.h"
 #include "properties/support/within_bound.h"
@@ -29,28 +30,38 @@ void Prepare(Case& c, const KernelTraits& traits, Random& random) {
   }
 }
 
-/// Sequence `b` of the padded problem by itself: same real inputs, no slot beyond them.
-Problem Alone(const Problem& padded, int b) {
+/// Sequence `b` of the padded problem by itself: same real inputs, no slot beyond them. Dropout
+/// counts batch entries, so there it keeps its number, behind sequences without a token.
+Twin Alone(const Problem& padded, int b, std::optional<Problem>& alone) {
   Case c = padded.c();
-  c.lens_q = {c.lens_q[static_cast<size_t>(b)]};
-  c.lens_k = {c.lens_k[static_cast<size_t>(b)]};
+  const int empty = c.dropout > 0 ? b : 0;
+  const auto keep = [&](std::vector<int>& lens) {
+    const int len = lens[static_cast<size_t>(b)];
+    lens.assign(static_cast<size_t>(empty), 0);
+    lens.push_back(len);
+  };
+  keep(c.lens_q);
+  keep(c.lens_k);
   c.pad_q = c.pad_k = 0;
   c.pad_side = PadSide::right;
-  Problem alone(c);
-  alone.CopyMask(0, padded, b);
-  CopyTokens(alone, 0, padded, b);
-  return alone;
+  alone.emplace(c);
+  alone->CopyMask(empty, padded, b);
+  CopyTokens(*alone, empty, padded, b);
+  return {*alone, empty, "alone"};
 }
 
 Verdict Check(const KernelRow& kernel, const Case& c) {
   if (!HasPads(c)) return Verdict::NotApplicable("needs pads");
+  if (const char* why = MovesDropped(kernel.traits, c)) return Verdict::NotApplicable(why);
   Problem padded(WithAllowedFill(kernel.traits, c));
   if (auto verdict = Run(kernel, padded)) return *verdict;
   WithinBound bound;
   std::optional<Verdict> refused;
   for (int b = 0; b < c.batch(); ++b) {
     if (padded.RealRows(Operand::q, b) == 0) continue;
-    Problem alone = Alone(padded, b);
+    std::optional<Problem> problem;
+    const Twin twin = Alone(padded, b, problem);
+    Problem& alone = *problem;
     const std::string why = Unsupported(kernel.traits, kernel.forward != nullptr,
                                         kernel.backward != nullptr, alone.c());
     if (!why.empty()) {
@@ -62,7 +73,7 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
       refused = verdict;  // an entry point may refuse a tensor without elements
       continue;
     }
-    CompareWithin(kernel, {alone, 0, "alone"}, {padded, b, "padded"}, bound);
+    CompareWithin(kernel, twin, {padded, b, "padded"}, bound);
   }
   Verdict verdict = bound.verdict(kernel.traits.numerics);
   return verdict.outcome == Outcome::not_applicable && refused ? *refused : verdict;

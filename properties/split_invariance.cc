@@ -7,9 +7,9 @@
 // against one call over all of them, as ring attention, split KV and FlashInfer's merge_state do.
 //
 // Preconditions: the row has a forward and returns LSE; mask none, or causal:br where the row takes
-// window:br too, which says what a part without the last keys sees; no ALiBi and no holes, which
-// count keys from an end, and no sink, which would count twice. A part without a visible key, also
-// by n1 = 0, belongs to it if the row promises O = 0 and LSE = -inf there.
+// window:br too, which says what a part without the last keys sees; no ALiBi, holes or dropout,
+// which count keys from an end, and no sink, which would count twice. A part without a visible key,
+// also by n1 = 0, belongs to it if the row promises O = 0 and LSE = -inf there.
 //
 // R and R_lse are the bounds of the merge (support/merge.h): those of both parts by their weights,
 // and what errors of the LSEs move between them.
@@ -45,6 +45,7 @@ void Prepare(Case& c, const KernelTraits& traits, Random& random) {
   c.bias = Bias::none;
   c.holes = 0;
   c.sink = false;
+  c.dropout = 0;
   c = WithAllowedFill(traits, c);
 }
 
@@ -102,8 +103,9 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   Case c = WithAllowedFill(traits, original);
   c.backward = false;
   const bool causal = c.mask == Mask::causal_br && SplitsCausal(traits);
-  if ((c.mask != Mask::none && !causal) || c.bias != Bias::none || c.holes > 0 || c.sink) {
-    return Verdict::NotApplicable("a mask, a bias or a sink that does not split");
+  if ((c.mask != Mask::none && !causal) || c.bias != Bias::none || c.holes > 0 || c.sink ||
+      c.dropout > 0) {
+    return Verdict::NotApplicable("a mask, a bias, a sink or dropout that does not split");
   }
   const int longest = *std::max_element(c.lens_k.begin(), c.lens_k.end());
   const int m = static_cast<int>((HashOf({c.seed, 16}) >> 32) % static_cast<uint64_t>(longest + 1));

@@ -42,10 +42,11 @@ std::vector<double> ReadKeys(const Problem& problem, Operand op, int b, int head
   return values;
 }
 
-/// Who sees whom, what is added, and the sinks.
+/// Who sees whom, what is added, what is dropped, and the sinks.
 void ReadScores(const Problem& problem, int b, int head_kv, Head& head) {
   const Case& c = problem.c();
   head.softcap = c.softcap;
+  head.keep_scale = 1 / (1 - static_cast<double>(DropoutOf(c)));
   for (int row = 0; row < head.len_q; ++row) {
     const Index at = problem.QueryAt(b, head_kv, row);
     head.visible.push_back(VisibleKeys(c, b, at.i));
@@ -53,6 +54,7 @@ void ReadScores(const Problem& problem, int b, int head_kv, Head& head) {
     for (int j = 0; j < head.len_k; ++j) {
       if (c.holes > 0) head.hidden.push_back(problem.Keeps(at, j) ? 0 : 1);
       if (c.bias != Bias::none) head.bias.push_back(problem.BiasAt(at, j));
+      if (c.dropout > 0) head.dropped.push_back(problem.IsDropped(at, j) ? 1 : 0);
     }
   }
 }

@@ -42,6 +42,8 @@ struct Case {
   Bias bias = Bias::none;
   int softcap = 0;    // 0: none
   bool sink = false;  // a sink a head
+  int dropout = 0;    // weights in a hundred that are dropped
+  int splits = 0;     // blocks that share the keys of a query; 0: as many as the kernel likes
   Layout layout = Layout::bhsd;
   int page_size = 0;  // of Layout::paged: slots of a page; in text layout=paged:PAGE_SIZE
   Strides strides = Strides::contiguous;
@@ -76,6 +78,8 @@ inline constexpr int kMaxHeads = 64;
 inline constexpr int kMaxDim = 256;
 inline constexpr int kMaxSoftcap = 1000;
 inline constexpr int kMaxHoles = 99;
+inline constexpr int kMaxDropout = 90;
+inline constexpr int kMaxSplits = 128;
 inline constexpr int64_t kMaxElements = int64_t{1}
                                         << 24;  // of the largest tensor, and of B*H*Sq*Sk
 

@@ -22,9 +22,9 @@ uint64_t RankOfFill(Fill fill) {
   }
 }
 
-/// None, then half of the pairs, which shows in the smallest shapes.
-uint64_t RankOfHoles(int holes) {
-  return holes == 0 ? 0 : holes == 50 ? 1 : static_cast<uint64_t>(holes) + 1;
+/// Of so many pairs in a hundred: none, then half of them, which shows in the smallest shapes.
+uint64_t RankOfHalf(int percent) {
+  return percent == 0 ? 0 : percent == 50 ? 1 : static_cast<uint64_t>(percent) + 1;
 }
 
 /// A warp that lags is told in one sentence, a random order in none.
@@ -68,12 +68,14 @@ std::array<uint64_t, kComplexity> ComplexityOf(const Case& c) {
   lens += pads + (c.pad_q > 0 ? 1 : 0) + (c.pad_k > 0 ? 1 : 0);  // a token less is no gain
   return {static_cast<uint64_t>(c.batch()),
           static_cast<uint64_t>(c.mask_form),
-          RankOfHoles(c.holes),
+          RankOfHalf(c.holes),
           static_cast<uint64_t>(c.mask),
           reach(c.window.left) + reach(c.window.right),
           static_cast<uint64_t>(c.bias),
           static_cast<uint64_t>(c.softcap),
           c.sink ? 1u : 0u,
+          RankOfHalf(c.dropout),
+          static_cast<uint64_t>(c.splits),
           static_cast<uint64_t>(c.group),
           static_cast<uint64_t>(c.heads),
           static_cast<uint64_t>(c.dim_v),

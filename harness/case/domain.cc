@@ -89,6 +89,8 @@ void FitFeatures(const Domain& domain, Case& c) {
   if (!domain.features.Has(Feature::softcap)) c.softcap = 0;
   c.softcap = std::clamp(c.softcap, 0, kMaxSoftcap);
   c.sink = c.sink && domain.features.Has(Feature::sink);
+  c.dropout = domain.features.Has(Feature::dropout) ? std::clamp(c.dropout, 0, kMaxDropout) : 0;
+  c.splits = domain.features.Has(Feature::splits) ? std::clamp(c.splits, 0, kMaxSplits) : 0;
   c.mask_form = Nearest(domain.mask_forms, c.mask_form);
   c.bias = Nearest(domain.biases, c.bias);
   if (c.packed() || c.paged()) c.mask_form = MaskForm::lengths;
@@ -108,6 +110,8 @@ std::string MissingFeature(Set<Feature> features, const Case& c) {
   if (c.dim_v != 0 && !features.Has(Feature::dim_v)) return "a head dim of V other than that of Q";
   if (c.softcap > 0 && !features.Has(Feature::softcap)) return "softcap";
   if (c.sink && !features.Has(Feature::sink)) return "sink=true";
+  if (c.dropout > 0 && !features.Has(Feature::dropout)) return "dropout";
+  if (c.splits > 0 && !features.Has(Feature::splits)) return "splits";
   return {};
 }
 

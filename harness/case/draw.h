@@ -29,6 +29,10 @@ int DimV(const Domain& domain, int dim, Random& random);
 Window OneWindow(int tile, Random& random);
 /// Any layout, with a page size that lengths meet the multiples of.
 void SomeLayout(const Domain& domain, Random& random, Case& c);
+/// Not 0: rates that models have, half, and one that leaves few.
+int Dropout(Random& random);
+/// Not 0: few, more than there are keys, and many.
+int Splits(Random& random);
 void SomeStrides(const Domain& domain, Random& random, Case& c);
 Fill OneFill(Random& random);
 Schedule OneSchedule(Random& random);

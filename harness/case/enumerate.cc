@@ -168,6 +168,8 @@ enum class Field : uint64_t {
   seed,
   strides,
   page_size,
+  dropout,
+  splits,
 };
 
 /// Value of a field in manner 0 .. 7 of a shape: one after another, from a start of the shape's
@@ -187,6 +189,8 @@ Scope::Scope(const Domain& domain)
     : heads_{{1, 1}, {2, 1}},
       softcaps_{0},
       sinks_{false},
+      dropouts_{0},
+      splits_{0},
       dtypes_(ValuesOf(domain.dtypes)),
       schedules_{{}} {
   AddManners(domain);
@@ -239,6 +243,8 @@ void Scope::AddManners(const Domain& domain) {
   if (takes(Feature::gqa)) heads_.insert(heads_.end(), {{3, 3}, {4, 2}});
   if (takes(Feature::softcap)) softcaps_ = {0, 2, 30};
   if (takes(Feature::sink)) sinks_ = {false, true};
+  if (takes(Feature::dropout)) dropouts_ = {0, 0, 0, 50};  // some laws say nothing of it
+  if (takes(Feature::splits)) splits_ = {0, 1, 3, 64};
   for (const Dims& dims : std::initializer_list<Dims>{{1, 0}, {2, 0}, {5, 0}, {1, 2}, {5, 3}}) {
     const int multiple = domain.dim_multiple, largest = std::min(domain.dim_max, kMaxDim);
     if (dims.dim_v != 0 && !takes(Feature::dim_v)) continue;
@@ -283,6 +289,8 @@ Case Scope::At(int64_t number) const {
   c.dim_v = dims.dim_v;
   c.softcap = turn(softcaps_, Field::softcap);
   c.sink = turn(sinks_, Field::sink);
+  c.dropout = turn(dropouts_, Field::dropout);
+  c.splits = turn(splits_, Field::splits);
   c.dtype = turn(dtypes_, Field::dtype);
   constexpr size_t kValues = EnumText<Values>::names.size();
   c.values = static_cast<Values>(Turn(Field::values, shape, manner, kValues));

@@ -58,7 +58,17 @@ enum class Bias : int32_t { none = 0, alibi = 1, dense = 2 };
 ///   softcap  s = softcap tanh(s / softcap)
 ///   sink     one more term exp(sink_h) in the row sum, without a value
 ///   dbias    its backward writes the gradient of a dense bias
-enum class Feature : int32_t { gqa = 0, dim_v = 1, softcap = 2, sink = 3, dbias = 4 };
+///   dropout  each weight is 0 with a probability, and scaled where it is not
+///   splits   the caller says among how many blocks the keys of a query are split
+enum class Feature : int32_t {
+  gqa = 0,
+  dim_v = 1,
+  softcap = 2,
+  sink = 3,
+  dbias = 4,
+  dropout = 5,
+  splits = 6
+};
 
 /// Where padded slots lie: after or before the real tokens of each sequence. In a packed buffer
 /// after its last or before its first sequence, or, told by seqused, in gaps after each of them.
@@ -159,8 +169,8 @@ struct EnumText<Bias> {
 };
 template <>
 struct EnumText<Feature> {
-  static constexpr std::array<std::string_view, 5> names{"gqa", "dim_v", "softcap", "sink",
-                                                         "dbias"};
+  static constexpr std::array<std::string_view, 7> names{"gqa",   "dim_v",   "softcap", "sink",
+                                                         "dbias", "dropout", "splits"};
 };
 template <>
 struct EnumText<PadSide> {

@@ -87,6 +87,10 @@ void SomeStrides(const Domain& domain, Random& random, Case& c) {
   c.strided = all ? kAllOperands : random.Between(0, kOperands - 1);
 }
 
+int Dropout(Random& random) { return random.OneOf({10, 20, 50, 50, 90}); }
+
+int Splits(Random& random) { return random.OneOf({1, 2, 3, 4, 5, 8, 17, 64}); }
+
 Fill OneFill(Random& random) {
   // Pads that may not be looked at at all are what most laws are about: half the draws.
   if (random.Chance(50)) return random.OneOf({Fill::nan, Fill::inf, Fill::bits});
@@ -205,6 +209,11 @@ void DrawFeatures(const Domain& domain, Random& random, Case& c) {
   if (random.Chance(25)) c.dim_v = draw::DimV(domain, c.dim, random);
   if (random.Chance(35)) c.softcap = random.OneOf({1, 2, 30, 50});
   c.sink = random.Chance(25);
+  const auto may = [&](Feature feature, uint32_t percent) {
+    return domain.features.Has(feature) && random.Chance(percent);
+  };
+  if (may(Feature::dropout, 25)) c.dropout = draw::Dropout(random);
+  if (may(Feature::splits, 80)) c.splits = draw::Splits(random);
   if (random.Chance(60)) c.bias = draw::OneOf(domain.biases, random);
   if (random.Chance(40)) {
     c.mask_form = draw::OneOf(domain.mask_forms, random);

@@ -132,6 +132,9 @@ TEST(Generate, EveryValueOfEveryFieldIsDrawn) {
   EXPECT_GE(Percent([](const Case& c) { return c.holes > 0; }), 4);
   EXPECT_GE(Percent([](const Case& c) { return c.softcap > 0; }), 8);
   EXPECT_GE(Percent([](const Case& c) { return c.sink; }), 8);
+  EXPECT_GE(Percent([](const Case& c) { return c.dropout > 0; }), 8);
+  EXPECT_GE(Percent([](const Case& c) { return c.dropout > 0 && c.backward; }), 4);
+  EXPECT_GE(Percent([](const Case& c) { return c.splits > 0; }), 25);
   for (MaskForm form : {MaskForm::lengths, MaskForm::additive}) {
     EXPECT_GE(Percent([=](const Case& c) { return c.mask_form == form && c.bias != Bias::none; }),
               3);
@@ -268,8 +271,8 @@ TEST(Generate, SameSeedSameBits) {
       }
     }
   }
-  EXPECT_EQ(lines, 4475605293569499269ull);
-  EXPECT_EQ(bits, 10415641103791982795ull);
+  EXPECT_EQ(lines, 16056005536131076584ull);
+  EXPECT_EQ(bits, 3388645228655779725ull);
 }
 
 }  // namespace

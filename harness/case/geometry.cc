@@ -160,6 +160,8 @@ std::string Validate(const Case& c) {
       OutOfRange("holes", c.holes, 0, kMaxHoles),
       Unnamed("bias", c.bias),
       OutOfRange("softcap", c.softcap, 0, kMaxSoftcap),
+      OutOfRange("dropout", c.dropout, 0, kMaxDropout),
+      OutOfRange("splits", c.splits, 0, kMaxSplits),
       Unnamed("layout", c.layout),
       OutOfRange("page_size", c.page_size, 0, kMaxPageSize),
       Unnamed("strides", c.strides),

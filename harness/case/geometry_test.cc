@@ -191,6 +191,8 @@ TEST(Validate, SaysWhatIsAllowed) {
   EXPECT_EQ(wrong([](Case& c) { c.bias = Bias::alibi, c.mask_form = MaskForm::boolean; }),
             "a bias with mask_form=boolean: expected lengths, or additive, which holds it");
   EXPECT_EQ(wrong([](Case& c) { c.softcap = -1; }), "softcap is -1: expected 0 to 1000");
+  EXPECT_EQ(wrong([](Case& c) { c.dropout = 91; }), "dropout is 91: expected 0 to 90");
+  EXPECT_EQ(wrong([](Case& c) { c.splits = 129; }), "splits is 129: expected 0 to 128");
   EXPECT_EQ(wrong([](Case& c) { c.schedule.seed = 1; }),
             "schedule forward has a seed: expected one only with random, warp_lag or preempt");
   EXPECT_EQ(wrong([](Case& c) { c.schedule = {.order = Order::reverse, .seed = 1}; }),

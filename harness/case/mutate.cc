@@ -15,6 +15,7 @@ int DifferingFields(const Case& a, const Case& b) {
          (a.group != b.group) + (a.dim != b.dim) + (a.dim_v != b.dim_v) +
          (a.mask != b.mask || a.window != b.window) + (a.mask_form != b.mask_form) +
          (a.holes != b.holes) + (a.bias != b.bias) + (a.softcap != b.softcap) + (a.sink != b.sink) +
+         (a.dropout != b.dropout) + (a.splits != b.splits) +
          (a.layout != b.layout || a.page_size != b.page_size) +
          (a.strides != b.strides || a.strided != b.strided) + (a.dtype != b.dtype) +
          (a.values != b.values) + (a.fill != b.fill) + (a.backward != b.backward) +
@@ -72,7 +73,7 @@ void EditSchedule(Schedule& schedule, Random& random) {
 }
 
 void EditFeature(Case& c, const Domain& domain, Random& random) {
-  switch (random.Below(7)) {
+  switch (random.Below(9)) {
     case 0:
       c.group = random.Between(1, 4);
       c.heads = c.group * random.Between(1, 2);
@@ -91,6 +92,12 @@ void EditFeature(Case& c, const Domain& domain, Random& random) {
       return;
     case 5:
       c.mask_form = draw::OneOf(domain.mask_forms, random);
+      return;
+    case 6:
+      c.dropout = random.Chance(30) ? 0 : draw::Dropout(random);
+      return;
+    case 7:
+      c.splits = random.Chance(30) ? 0 : draw::Splits(random);
       return;
     default:
       c.holes = random.OneOf({0, 10, 50, 90});
@@ -200,6 +207,8 @@ Case Cross(const Case& a, const Case& b, const Domain& domain, Random& random) {
   if (from_b()) child.bias = b.bias;
   if (from_b()) child.softcap = b.softcap;
   if (from_b()) child.sink = b.sink;
+  if (from_b()) child.dropout = b.dropout;
+  if (from_b()) child.splits = b.splits;
   if (from_b()) {
     child.layout = b.layout;
     child.page_size = b.page_size;

@@ -70,6 +70,8 @@ TEST(Mutate, ReachesEveryField) {
     note("bias", next.bias != c.bias);
     note("softcap", next.softcap != c.softcap);
     note("sink", next.sink != c.sink);
+    note("dropout", next.dropout != c.dropout);
+    note("splits", next.splits != c.splits);
     note("layout", next.layout != c.layout);
     note("dtype", next.dtype != c.dtype);
     note("values", next.values != c.values);
@@ -83,7 +85,7 @@ TEST(Mutate, ReachesEveryField) {
     note("seed", next.seed != c.seed);
     c = next;
   }
-  EXPECT_EQ(fields.size(), 25u);
+  EXPECT_EQ(fields.size(), 27u);
 }
 
 TEST(Cross, TakesFromBothParentsAndStaysInside) {

@@ -149,6 +149,8 @@ void AddFeatures(const Case& c, Candidates& out) {
   out.Set(&Case::bias, std::array{Bias::none, Bias::alibi});
   out.Set(&Case::softcap, std::array{0, 1});
   out.Set(&Case::sink, std::array{false});
+  out.Set(&Case::dropout, std::array{0, 50});
+  out.Set(&Case::splits, std::array{0, 1, 2, 3, c.splits / 2, c.splits - 1});
   out.Set(&Case::group, std::array{1});
   Case one = c;  // one head of K and V
   one.heads = c.group;

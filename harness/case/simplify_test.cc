@@ -153,6 +153,8 @@ TEST(Simplify, TellsOfAVariantOnlyWhatMatters) {
                 "lens_q=1 lens_k=1 dim=1 mask_form=additive holes=50");
   ExpectMinimal([](const Case& c) { return c.softcap > 0; }, "lens_q=1 lens_k=1 dim=1 softcap=1");
   ExpectMinimal([](const Case& c) { return c.sink; }, "lens_q=1 lens_k=1 dim=1 sink=true");
+  ExpectMinimal([](const Case& c) { return c.dropout > 0; }, "lens_q=1 lens_k=1 dim=1 dropout=50");
+  ExpectMinimal([](const Case& c) { return c.splits > 2; }, "lens_q=1 lens_k=1 dim=1 splits=3");
   ExpectMinimal([](const Case& c) { return c.bias == Bias::alibi; },
                 "lens_q=1 lens_k=1 dim=1 bias=alibi");
   ExpectMinimal([](const Case& c) { return c.window.left == 0 && c.lens_k[0] > 1; },

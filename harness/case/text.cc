@@ -267,6 +267,8 @@ constexpr std::array kFields{
     NameField<Bias, &Case::bias>("bias"),
     IntField<&Case::softcap, 0, kMaxSoftcap>("softcap", false),
     BoolField<&Case::sink>("sink"),
+    IntField<&Case::dropout, 0, kMaxDropout>("dropout", false),
+    IntField<&Case::splits, 0, kMaxSplits>("splits", false),
     Field{"layout", false, ReadLayout, PrintLayout},
     Field{"strides", false, ReadStrides, PrintStrides},
     NameField<Dtype, &Case::dtype>("dtype"),

@@ -35,7 +35,7 @@ TEST(Text, EveryFieldInOrder) {
 TEST(Text, VariantsOfAttention) {
   const std::string line =
       "lens_q=2 lens_k=3 heads=6:2 dim=8:4 mask=window:2,-1:br mask_form=additive holes=10 "
-      "softcap=30 sink=true";
+      "softcap=30 sink=true dropout=20 splits=3";
   const Result<Case> c = Parse(line);
   ASSERT_TRUE(c) << c.error().message;
   EXPECT_EQ(Print(*c), line);

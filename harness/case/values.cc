@@ -152,6 +152,10 @@ float SinkOf(const Case& c, int h) {
   return static_cast<float>(1 + Normal(c.seed, hash));
 }
 
+float DropoutOf(const Case& c) { return static_cast<float>(c.dropout / 100.0); }
+
+uint64_t DropoutSeedOf(const Case& c) { return HashOf({hash_salt::kDropout, c.seed}); }
+
 float SoftmaxScale(const Case& c) {
   // 1/sqrt(dim) = m * 2^-shift with 2^23 <= m < 2^24. The floor of m by bisection on m*m*dim, which
   // stays below 2^57; then up if the true value is past the middle (it is never on it: an odd

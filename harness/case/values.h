@@ -67,6 +67,11 @@ double BiasOf(const Case& c, int b, int h, int i, int j);
 /// The sink of query head `h`, roughly N(0, 1) plus 1.
 float SinkOf(const Case& c, int h);
 
+/// The exact probability that kernels and oracle use: c.dropout / 100, rounded to nearest.
+float DropoutOf(const Case& c);
+/// The key of a kernel's generator.
+uint64_t DropoutSeedOf(const Case& c);
+
 /// float(1/sqrt(dim)), rounded to nearest: the exact number that kernels and oracle use.
 float SoftmaxScale(const Case& c);
 

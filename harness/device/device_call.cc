@@ -73,7 +73,7 @@ void DeviceCall::Move(T*& pointer) const {
 }
 
 AttentionArgs DeviceCall::Moved(AttentionArgs args) const {
-  static_assert(sizeof(AttentionArgs) == 1040, "a new field: if it is a pointer, move it below");
+  static_assert(sizeof(AttentionArgs) == 1056, "a new field: if it is a pointer, move it below");
   for (Tensor* tensor : {&args.q, &args.k, &args.v, &args.o, &args.lse, &args.d_o, &args.dq,
                          &args.dk, &args.dv, &args.attn_mask, &args.attn_bias, &args.dbias}) {
     Move(tensor->data);

@@ -72,6 +72,13 @@ struct AttentionArgs {
   const int32_t* block_table;  // [batch, max_pages]
   int32_t page_size;
   int32_t max_pages;
+  // Dropout: the weight of a pair of tokens is 0 with this probability, else P / (1 - dropout_p);
+  // row sum and LSE are those without it. Which pairs is a function of the seed, the batch entry,
+  // the query head and the pair, real tokens being counted from the first one; the same in forward
+  // and backward. 0: none.
+  float dropout_p;
+  int32_t num_splits;  // split-KV: blocks that share the keys of a query; 0: the kernel's choice
+  uint64_t dropout_seed;
 };
 
 enum class StatusCode : int32_t {
@@ -131,6 +138,10 @@ enum class ZeroSign : int32_t { exact = 0, any = 1 };
 /// so.
 enum class Determinism : int32_t { both = 0, forward_only = 1, none = 2 };
 
+/// What else decides which weights dropout drops. A mask drawn one number after another over a
+/// padded tensor, as by a generator with a state, is another one for other sizes.
+enum class DropoutMask : int32_t { of_position = 0, of_sizes = 1 };
+
 /// Rounding facts that the oracle's bound assumes (reference/derivations.md). All are relative
 /// errors except `eta_p`. Defaults are those of a kernel that stays in fp32 between load and store.
 struct NumericsProfile {
@@ -174,6 +185,7 @@ struct Promises {
   // What the other heads of a token may hold while the results of a head stay the same bits: less
   // than any bits where a projection multiplies the whole token, and so takes 0 * NaN across heads.
   PadContent head_content = PadContent::any_bits;
+  DropoutMask dropout_mask = DropoutMask::of_position;
 };
 
 /// Capabilities and promises; plain data without pointers.

@@ -308,6 +308,9 @@ AttentionArgs Problem::Args(bool backward) {
   args.alibi_slopes = Array<float>(kSlopes);
   args.sink = Array<float>(kSink);
   args.softmax_scale = SoftmaxScale(case_);
+  args.dropout_p = DropoutOf(case_);
+  args.dropout_seed = DropoutSeedOf(case_);
+  args.num_splits = case_.splits;
   args.seqused_q = Array<int32_t>(0);
   args.seqused_k = Array<int32_t>(1);
   args.leftpad_q = Array<int32_t>(2);

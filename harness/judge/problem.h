@@ -79,6 +79,11 @@ class Problem {
   /// both have the same tokens, in their own slots.
   void CopyMask(int b, const Problem& from, int from_b);
 
+  /// Whether dropout drops the weight of real query `at.i` of head `at.h` for real key `j`: what
+  /// SetDropped said, else no.
+  bool IsDropped(const Index& at, int j) const;
+  void SetDropped(const Index& at, int j, bool dropped);
+
   /// Paged: puts pages of K and V elsewhere in the pool, another order for another salt, and says
   /// so in the block table.
   void MovePages(uint64_t salt);
@@ -168,6 +173,7 @@ class Problem {
     return case_.holes > 0 || case_.bias != Bias::none ? case_.heads : 1;
   }
   size_t MaskElement() const;  // bytes
+  size_t PairOf(const Index& at, int j) const;
   size_t MaskOffset(const Index& at, int j) const;
   Tensor MaskView();
 
@@ -186,6 +192,7 @@ class Problem {
   std::array<Placement, kOperands> places_;
   std::array<Buffer, kOperands> buffers_;
   Buffer workspace_, mask_;
+  std::vector<bool> dropped_;  // by PairOf; empty: none
   // As lengths() says, then the slopes of ALiBi and the sink of each head.
   static constexpr size_t kBlockTable = 6, kLengths = 7, kSlopes = 7, kSink = 8, kArrays = 9;
   std::array<Buffer, kArrays> arrays_;

@@ -1,4 +1,5 @@
-// The mask tensor of a problem: who sees whom, told pair by pair, with what is added to the score.
+// What a problem says of single pairs: its mask tensor, with what is added to the score, and which
+// of them dropout drops.
 
 #include <cmath>
 #include <cstring>
@@ -39,6 +40,22 @@ double Problem::BiasAt(const Index& at, int j) const {
   std::memcpy(&bits, mask_.storage.data() + MaskOffset(at, j), MaskElement());
   const double added = Decode(case_.dtype, bits);
   return added > -INFINITY ? added : 0;
+}
+
+size_t Problem::PairOf(const Index& at, int j) const {
+  const int most_q = case_.most_slots_q() - case_.pad_q, most_k = case_.most_slots_k();
+  const int row = (at.b * case_.heads + at.h) * most_q + at.i;
+  return static_cast<size_t>(row) * static_cast<size_t>(most_k) + static_cast<size_t>(j);
+}
+
+bool Problem::IsDropped(const Index& at, int j) const {
+  return !dropped_.empty() && dropped_[PairOf(at, j)];
+}
+
+void Problem::SetDropped(const Index& at, int j, bool dropped) {
+  const Index beyond{case_.batch(), 0, 0, 0};
+  if (dropped_.empty()) dropped_.resize(PairOf(beyond, 0));
+  dropped_[PairOf(at, j)] = dropped;
 }
 
 void Problem::BuildMask() {

@@ -5,6 +5,8 @@
 #include <cstdio>
 
 #include "harness/device/device_call.h"
+#include "properties/support/dropout.h"
+#include "properties/support/launch.h"
 #include "reference/attention.h"
 
 namespace padproof {
@@ -18,7 +20,8 @@ std::string Spell(double x, int digits) {
   return text;
 }
 
-/// One launch: workspace, call, status.
+}  // namespace
+
 std::optional<Verdict> Launch(const KernelRow& kernel, Problem& problem, bool backward) {
   AttentionArgs args = problem.Args(backward);
   if (kernel.workspace_bytes != nullptr) {
@@ -40,6 +43,8 @@ std::optional<Verdict> Launch(const KernelRow& kernel, Problem& problem, bool ba
   failure.got = called.reason;
   return Verdict::Fails(failure);
 }
+
+namespace {
 
 /// The convention of rows that store LSE = 0 for a query that sees no key.
 void StoreZeroLse(Problem& problem) {
@@ -137,6 +142,7 @@ std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem, Fill store
   const bool backward = problem.c().backward;
   PADPROOF_CHECK(kernel.forward != nullptr || backward);
   PADPROOF_CHECK(kernel.backward != nullptr || !backward);
+  if (auto verdict = KnowDropped(kernel, problem)) return verdict;
   if (kernel.forward != nullptr) {
     if (auto verdict = Launch(kernel, problem, false)) return verdict;
   } else {

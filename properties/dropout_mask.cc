@@ -1,0 +1,171 @@
+// dropout_mask
+//
+//   m_bhij = 1 where dropout keeps the weight of a pair that i sees, 0 where it drops it:
+//     O on V of powers of two is a sum of kept weights over 1 - p               [support/dropout.h]
+//     |sum m - N (1 - p)| <= N / 256 + sqrt(N L / 2)
+//     #{m = m'} <= N a + N / 128 + sqrt(N L),   a = p^2 + (1 - p)^2
+//
+// for m' = m of the next batch entry, of the next query head, of the query or the key one further
+// on and a tile further on, and under another seed; N counts the pairs that both see.
+//
+// Preconditions: the row has dropout. L = 60 ln 2: by Hoeffding's inequality a mask of independent
+// draws breaks one of these with a probability below 2^-59; agreements of neighbours in a row
+// depend on each other only through their common draw, so each is a sum of two sums of independent
+// ones. Kernels draw p in 8 bits (flash-attention: p in uint8), which N / 256 allows for.
+//
+// What the other laws cannot say, since they take the mask as the kernel has it: that it drops as
+// often as asked, and that no two heads, sequences, rows or tiles drop the same.
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "harness/judge/property.h"
+#include "properties/support/dropout.h"
+#include "properties/support/run.h"
+
+namespace padproof {
+namespace {
+
+const double kLevel = 60 * std::log(2.0);  // L
+
+const char* Inapplicable(const KernelTraits& traits, bool, bool) {
+  return traits.features.Has(Feature::dropout) ? nullptr : "has no dropout";
+}
+
+void Prepare(Case& c, const KernelTraits& traits, Random& random) {
+  c = WithAllowedFill(traits, c);
+  if (c.dropout == 0) c.dropout = random.OneOf({10, 50, 50, 50});
+  // Hundreds of pairs, in few launches; what else there is only takes some of them away.
+  const size_t b = random.Below(static_cast<uint32_t>(c.lens_q.size()));
+  const auto grow = [&](int& len, int tile) {
+    len = std::max(len, std::min(40, std::max(20, 2 * tile + random.Between(0, 3))));
+  };
+  grow(c.lens_q[b], traits.tile_q);
+  grow(c.lens_k[b], traits.tile_k);
+  if (random.Chance(50)) c.mask = traits.masks.Has(Mask::none) ? Mask::none : c.mask;
+  if (c.mask == Mask::none) c.window = {};
+  const int multiple = traits.dim_multiple;
+  c.dim = std::clamp(c.dim, multiple, std::max(multiple, 16 / multiple * multiple));
+  c.dim_v = 0;
+}
+
+/// How often two masks agree, over pairs that both see.
+class Agreement {
+ public:
+  void Add(bool same) {
+    ++pairs_;
+    agree_ += same;
+  }
+  bool IsPlausible(double p) const {
+    const double n = static_cast<double>(pairs_), a = p * p + (1 - p) * (1 - p);
+    return static_cast<double>(agree_) <= n * a + n / 128 + std::sqrt(n * kLevel);
+  }
+  std::string Text() const {
+    return std::to_string(agree_) + " of " + std::to_string(pairs_) + " pairs";
+  }
+
+ private:
+  int64_t pairs_ = 0, agree_ = 0;
+};
+
+/// From one pair to another one of the same problem.
+struct Step {
+  const char* what;
+  int b, h, i, j;
+};
+
+template <class Visit>
+void ForEachPairSeen(const Problem& problem, Visit visit) {
+  const Case& c = problem.c();
+  for (Index at{0, 0, 0, 0}; at.b < c.batch(); ++at.b) {
+    for (at.h = 0; at.h < c.heads; ++at.h) {
+      for (at.i = 0; at.i < problem.RealRows(Operand::q, at.b); ++at.i) {
+        for (int j = 0; j < problem.RealRows(Operand::k, at.b); ++j) {
+          if (problem.Keeps(at, j)) visit(static_cast<const Index&>(at), j);
+        }
+      }
+    }
+  }
+}
+
+bool IsSeen(const Problem& problem, const Index& at, int j) {
+  const Case& c = problem.c();
+  return at.b < c.batch() && at.h < c.heads && at.i < problem.RealRows(Operand::q, at.b) &&
+         j < problem.RealRows(Operand::k, at.b) && problem.Keeps(at, j);
+}
+
+Failure Alike(const std::string& where, std::string expected, std::string got) {
+  Failure failure;
+  failure.kind = kind::kValue;
+  failure.region = "mask";
+  failure.where = where;
+  failure.expected = std::move(expected);
+  failure.got = std::move(got);
+  return failure;
+}
+
+std::optional<Failure> JudgeRate(const Problem& problem, double p) {
+  int64_t pairs = 0, kept = 0;
+  ForEachPairSeen(problem, [&](const Index& at, int j) {
+    ++pairs;
+    kept += !problem.IsDropped(at, j);
+  });
+  const double n = static_cast<double>(pairs), most = n / 256 + std::sqrt(n * kLevel / 2);
+  if (std::fabs(static_cast<double>(kept) - n * (1 - p)) <= most) return std::nullopt;
+  return Alike("pairs that are kept", Number(n * (1 - p)) + " +- " + Number(most),
+               std::to_string(kept) + " of " + std::to_string(pairs));
+}
+
+std::optional<Failure> JudgeStep(const Problem& problem, double p, const Step& step) {
+  Agreement agreement;
+  ForEachPairSeen(problem, [&](const Index& at, int j) {
+    const Index to{at.b + step.b, at.h + step.h, at.i + step.i, 0};
+    const int key = j + step.j;
+    if (!IsSeen(problem, to, key)) return;
+    agreement.Add(problem.IsDropped(at, j) == problem.IsDropped(to, key));
+  });
+  if (agreement.IsPlausible(p)) return std::nullopt;
+  return Alike(std::string("a pair and that of ") + step.what, "drawn by themselves",
+               "alike at " + agreement.Text());
+}
+
+std::optional<Failure> JudgeSeeds(const Problem& problem, const Problem& other, double p) {
+  Agreement agreement;
+  ForEachPairSeen(problem, [&](const Index& at, int j) {
+    if (!other.Keeps(at, j)) return;
+    agreement.Add(problem.IsDropped(at, j) == other.IsDropped(at, j));
+  });
+  if (agreement.IsPlausible(p)) return std::nullopt;
+  return Alike("a pair under two seeds", "drawn by themselves", "alike at " + agreement.Text());
+}
+
+Verdict Check(const KernelRow& kernel, const Case& original) {
+  if (original.dropout == 0) return Verdict::NotApplicable("needs dropout");
+  const Case c = WithAllowedFill(kernel.traits, original);
+  const double p = static_cast<double>(DropoutOf(c));
+  Problem problem(c);
+  if (auto verdict = ReadDropped(kernel, problem)) return *verdict;
+  if (auto failure = JudgeRate(problem, p)) return Verdict::Fails(*failure);
+  const int tile_q = kernel.traits.tile_q, tile_k = kernel.traits.tile_k;
+  for (const Step& step : {Step{"the next sequence", 1, 0, 0, 0}, Step{"the next head", 0, 1, 0, 0},
+                           Step{"the next query", 0, 0, 1, 0}, Step{"the next key", 0, 0, 0, 1},
+                           Step{"the query a tile further on", 0, 0, tile_q, 0},
+                           Step{"the key a tile further on", 0, 0, 0, tile_k}}) {
+    if (auto failure = JudgeStep(problem, p, step)) return Verdict::Fails(*failure);
+  }
+  Case reseeded = c;
+  reseeded.seed = c.seed + 1;
+  Problem other(reseeded);
+  if (auto verdict = ReadDropped(kernel, other)) return *verdict;
+  return HoldsUnless(JudgeSeeds(problem, other, p));
+}
+
+PADPROOF_PROPERTY({.name = "dropout_mask",
+                   .statement = "dropout drops each weight by itself, as often as asked",
+                   .inapplicable = Inapplicable,
+                   .prepare = Prepare,
+                   .check = Check});
+
+}  // namespace
+}  // namespace padproof
