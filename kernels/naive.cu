@@ -295,6 +295,7 @@ constexpr KernelTraits NaiveTraits() {
       With(Feature::dropout, TraitsOf(/*tile_q=*/1, /*tile_k=*/Warp::kLanes, /*returns_lse=*/true));
   traits.numerics.tile_keys = 1 << 20;  // the maximum is known before the first exponential
   traits.numerics.in_order_keys = 1;    // one key after another, and one dim after another
+  traits.promises.hidden_content = HiddenContent::any_bits;
   return traits;
 }
 

@@ -201,6 +201,7 @@ constexpr KernelTraits SplitTraits(int tile_keys) {
       With(Feature::splits, TraitsOf(/*tile_q=*/1, tile_keys, /*returns_lse=*/true));
   traits.numerics.split = 1;
   traits.numerics.in_order_keys = 0;
+  traits.promises.hidden_content = HiddenContent::any_bits;
   return traits;
 }
 

@@ -349,6 +349,7 @@ constexpr KernelTraits WmmaTraits(Dtype dtype, int tile_q, int tile_k) {
   traits.dtypes = SetOf(dtype);
   traits.numerics.p_rounding = UnitRoundoffOf(dtype);
   traits.numerics.p_underflow = UnderflowOf(dtype);
+  traits.promises.hidden_content = HiddenContent::any_bits;
   traits.numerics.tensor_block = kA100Core.block;
   traits.numerics.tensor_extra_bits = kA100Core.extra_bits;
   return traits;

@@ -1,8 +1,9 @@
 // gradient_locality: a query's dO reaches what depends on it, and nothing else.
 //
-//   1. dO_i = 0                                    =>  dQ_i = 0 exactly, either sign
+//   1. dO_i = 0                                    =>  dQ_i = dBias_i = 0 exactly, either sign
 //      dO_i = 0 for every query i that sees key j  =>  dK_j = dV_j = 0 exactly
-//   2. any finite content of dO_i: dQ of every other query, and dK and dV of every key that i does
+//   2. any finite content of dO_i: dQ and dBias of every other query, and dK and dV of every key
+//   that i does
 //      not see, stay the same bits
 //   3. NaN in dO_i: dQ of every other query stays the same bits, and so do dK and dV of every head
 //      of K and V that i does not read and of every other sequence
@@ -82,7 +83,7 @@ bool SeenByLoud(const Case& c, const Index& key) {
   return false;
 }
 
-/// 1, for one of dQ, dK and dV.
+/// 1, for one of the gradients.
 std::optional<Failure> CheckZeros(RunOracle& run, Operand op) {
   FirstFailure failures;
   const Problem& problem = run.problem();
@@ -93,8 +94,9 @@ std::optional<Failure> CheckZeros(RunOracle& run, Operand op) {
         at.d = 0;
         const bool quiet = HasQueryRows(op) ? IsQuiet(c, at) : !SeenByLoud(c, at);
         if (!quiet || !IsPromised(run.kernel().traits, c, op, at)) continue;
+        if (problem.RealColumns(op, at.b) == 0) continue;
         if (run.Of(op, at).out_of_domain != nullptr) continue;
-        for (; at.d < problem.Columns(op); ++at.d) {
+        for (; at.d < problem.RealColumns(op, at.b); ++at.d) {
           const uint32_t bits = problem.BitsAt(op, at);
           failures.Add(IsZero(c.dtype, bits), [&] {
             return Failure{
@@ -135,7 +137,7 @@ std::optional<Failure> CompareNans(const Side& expected, const Side& got, Operan
 std::optional<Failure> CompareGradients(const KernelRow& kernel, const Side& expected,
                                         const Side& got, const Part& part) {
   const bool repeats = kernel.traits.promises.determinism == Determinism::both;
-  for (Operand op : {Operand::dq, Operand::dk, Operand::dv}) {
+  for (Operand op : GradientsOf(kernel.traits, expected.problem.c())) {
     auto failure = repeats ? CompareReal(expected, got, op, ZeroSign::any, part)
                            : CompareNans(expected, got, op, part);
     if (failure) return failure;
@@ -202,7 +204,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   }
   if (auto verdict = Run(kernel, problem)) return *verdict;
   RunOracle run(kernel, problem, "as drawn");
-  for (Operand op : {Operand::dq, Operand::dk, Operand::dv}) {
+  for (Operand op : GradientsOf(kernel.traits, c)) {
     if (auto failure = CheckZeros(run, op)) return Verdict::Fails(*failure);
   }
   return CheckVictim(kernel, problem, *victim);

@@ -1,12 +1,14 @@
 // hidden_key_invariance
 //
-//   for any finite content of the real key j, in K and V of one head:
+//   for any content of the real key j, in K and V of one head:
 //     O, LSE and dQ of every query that does not see j stay the same bits
 //
 // Preconditions: some query does not see some key of its sequence, by a causal mask, a window or a
 // hole; the row repeats its bits. dK and dV are not compared: they sum over queries that do see j.
 //
-// Bits, because what is hidden adds an exact zero. Finite, because tiled kernels multiply it by 0.
+// Bits, because what is hidden adds an exact zero. Content like that of another token, unless the
+// row stands any bits there (`hidden_content`): tiled kernels multiply it by 0, and masks that are
+// added want finite scores.
 
 #include <optional>
 
@@ -53,16 +55,21 @@ std::optional<Index> HiddenKey(const Case& c) {
   return std::nullopt;
 }
 
+/// Another token like it, or what the pads of the case hold, if that is not finite.
+Fill ContentOf(const Case& c) { return IsFinite(c.fill) ? Fill::noise : c.fill; }
+
 Verdict Check(const KernelRow& kernel, const Case& original) {
   const Case c = WithAllowedFill(kernel.traits, original);
   const std::optional<Index> key = HiddenKey(c);
   if (!key) return Verdict::NotApplicable("every query sees every key of its sequence");
   Problem calm(c), loud = calm;
-  loud.FillTokens(Fill::noise, [=](Operand op, const Index& at) {
+  const bool any_bits = kernel.traits.promises.hidden_content == HiddenContent::any_bits;
+  const Fill content = any_bits ? ContentOf(c) : Fill::noise;
+  loud.FillTokens(content, [=](Operand op, const Index& at) {
     return !HasQueryRows(op) && at.b == key->b && at.h == key->h && at.i == key->i;
   });
   return JudgeRepeatable(kernel, calm, "as drawn", loud,
-                         "key " + std::to_string(key->i) + " another",
+                         "key " + std::to_string(key->i) + " " + std::string(NameOf(content)),
                          [&](Operand op, const Index& at) {
                            if (!HasQueryRows(op)) return false;
                            const bool other = at.b != key->b || at.h / c.group != key->h;

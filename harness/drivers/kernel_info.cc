@@ -63,6 +63,8 @@ std::string PromisesInWords(const KernelTraits& traits) {
     words += std::string("; other heads of a token may hold ") +
              pads[static_cast<size_t>(p.head_content)];
   }
+  if (p.hidden_content == HiddenContent::any_bits) words += "; hidden keys may hold any bits";
+  if (p.dropout_mask == DropoutMask::of_sizes) words += "; other sizes, another dropout mask";
   return words;
 }
 

@@ -33,6 +33,8 @@ json ToJsonValue(const KernelTraits& t) {
           {"empty_lse", t.promises.empty_lse},
           {"zero_sign", t.promises.zero_sign},
           {"head_content", t.promises.head_content},
+          {"dropout_mask", t.promises.dropout_mask},
+          {"hidden_content", t.promises.hidden_content},
           {"p_rounding", n.p_rounding},
           {"p_underflow", n.p_underflow},
           {"score_rounding", n.score_rounding},
@@ -76,6 +78,8 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("empty_lse").get_to(t.promises.empty_lse);
   j.at("zero_sign").get_to(t.promises.zero_sign);
   j.at("head_content").get_to(t.promises.head_content);
+  j.at("dropout_mask").get_to(t.promises.dropout_mask);
+  j.at("hidden_content").get_to(t.promises.hidden_content);
   NumericsProfile& n = t.numerics;
   j.at("p_rounding").get_to(n.p_rounding);
   j.at("p_underflow").get_to(n.p_underflow);

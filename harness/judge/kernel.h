@@ -138,6 +138,8 @@ enum class ZeroSign : int32_t { exact = 0, any = 1 };
 /// so.
 enum class Determinism : int32_t { both = 0, forward_only = 1, none = 2 };
 
+enum class HiddenContent : int32_t { tokens = 0, any_bits = 1 };
+
 /// What else decides which weights dropout drops. A mask drawn one number after another over a
 /// padded tensor, as by a generator with a state, is another one for other sizes.
 enum class DropoutMask : int32_t { of_position = 0, of_sizes = 1 };
@@ -186,6 +188,9 @@ struct Promises {
   // than any bits where a projection multiplies the whole token, and so takes 0 * NaN across heads.
   PadContent head_content = PadContent::any_bits;
   DropoutMask dropout_mask = DropoutMask::of_position;
+  // What a real key may hold while results of a query that does not see it stay the same bits: any
+  // bits, or, in kernels that multiply a tile by weights of 0 or add -inf, what tokens hold.
+  HiddenContent hidden_content = HiddenContent::tokens;
 };
 
 /// Capabilities and promises; plain data without pointers.
