@@ -109,7 +109,7 @@ Entry Edited(const Entry* entry, Random& random) {
   const Domain domain = DomainOf(kernel->info);
   Case c =
       fresh ? Generate(domain, random, random.Between(0, 100)) : Mutate(entry->c, domain, random);
-  if (random.Chance(80)) law->prepare(c, kernel->info.traits, random);
+  if (random.Chance(80)) PrepareFor(*law, c, kernel->info.traits, random);
   return {law->name, kernel->info.id, std::move(c)};
 }
 

@@ -55,7 +55,7 @@ TEST(FakeDevice, LawsSayWhatTheySayOnTheHost) {
         const uint64_t stream = HashOf({HashOf(info.id), HashOf(law->name)});
         Case c = DrawCase(DomainOf(info), stream, n, 100 * n / kCases);
         Random random(HashOf({stream, static_cast<uint64_t>(n), 1}));
-        law->prepare(c, row->traits, random);
+        PrepareFor(*law, c, row->traits, random);
         c.schedule = {};
         const Verdict device = Judge(*law, *row, c);
         held += Held(device.outcome);

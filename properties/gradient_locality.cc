@@ -215,7 +215,8 @@ PADPROOF_PROPERTY({.name = "gradient_locality",
                                 "that it sees, and nothing else",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
-                   .check = Check});
+                   .check = Check,
+                   .tells_heads_apart = true});
 
 }  // namespace
 }  // namespace padproof

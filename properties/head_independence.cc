@@ -46,7 +46,8 @@ PADPROOF_PROPERTY({.name = "head_independence",
                    .statement = "what a head gives does not depend on the content of others",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
-                   .check = Check});
+                   .check = Check,
+                   .tells_heads_apart = true});
 
 }  // namespace
 }  // namespace padproof

@@ -81,7 +81,8 @@ PADPROOF_PROPERTY({.name = "hidden_key_invariance",
                    .statement = "a key that the mask hides from a query does not touch its results",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
-                   .check = Check});
+                   .check = Check,
+                   .tells_heads_apart = true});
 
 }  // namespace
 }  // namespace padproof

@@ -34,8 +34,8 @@ const char* Inapplicable(const KernelTraits& traits, bool, bool) {
 void Prepare(Case& c, const KernelTraits& traits, Random& random) {
   if (c.heads < 2) c.heads = random.Between(2, 3);
   if (c.strides == Strides::contiguous && !TakesBoth(traits, c)) {
-    const Strides strides =
-        random.OneOf({Strides::row_padded, Strides::offset, Strides::transposed});
+    const Strides strides = random.OneOf(
+        {Strides::row_padded, Strides::offset, Strides::transposed, Strides::expanded});
     if (traits.strides.Has(strides)) c.strides = strides;
   }
   c = WithAllowedFill(traits, c);
@@ -60,6 +60,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   }
   if (plain == strided) return Verdict::NotApplicable("contiguous tensors of one layout");
   Problem first(plain), second(strided);
+  for (int b = 0; b < plain.batch(); ++b) CopyTokens(first, b, second, b);
   return JudgeTwins(kernel, first, Told(plain).c_str(), second, Told(strided).c_str());
 }
 

@@ -76,7 +76,8 @@ PADPROOF_PROPERTY({.name = "query_independence",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
                    .check = Check,
-                   .has_bound = true});
+                   .has_bound = true,
+                   .tells_heads_apart = true});
 
 }  // namespace
 }  // namespace padproof

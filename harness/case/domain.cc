@@ -75,8 +75,10 @@ void FitPages(const Domain& domain, Case& c) {
 void FitStrides(const Domain& domain, Case& c) {
   c.strides = Nearest(domain.strides, c.strides);
   const bool named = c.strided >= 0 && c.strided < kOperands;
-  const bool absent = !named || !HasTensor(c, static_cast<Operand>(c.strided));
-  if (c.strides == Strides::contiguous || absent) c.strided = kAllOperands;
+  const auto op = static_cast<Operand>(c.strided);
+  const bool absent = !named || !HasTensor(c, op);
+  const bool written = c.strides == Strides::expanded && named && !IsInput(op);
+  if (c.strides == Strides::contiguous || absent || written) c.strided = kAllOperands;
 }
 
 void FitFeatures(const Domain& domain, Case& c) {

@@ -26,7 +26,15 @@ enum class Layout : int32_t { bhsd = 0, bshd = 1, thd = 2, paged = 3 };
 ///   transposed  the elements of a row are as far apart as there are rows: [b, h, d, s]; of LSE,
 ///   the
 ///               heads lie inside: [b, s, h]
-enum class Strides : int32_t { contiguous = 0, row_padded = 1, offset = 2, transposed = 3 };
+///   expanded    of inputs: one head in memory for all, a stride of 0, as torch.Tensor.expand has
+///   it
+enum class Strides : int32_t {
+  contiguous = 0,
+  row_padded = 1,
+  offset = 2,
+  transposed = 3,
+  expanded = 4
+};
 
 /// Who sees whom among the real tokens of one sequence. Query i sees key j when
 ///   causal_tl:  j <= i                     (top-left alignment)
@@ -151,8 +159,8 @@ struct EnumText<Layout> {
 };
 template <>
 struct EnumText<Strides> {
-  static constexpr std::array<std::string_view, 4> names{"contiguous", "row_padded", "offset",
-                                                         "transposed"};
+  static constexpr std::array<std::string_view, 5> names{"contiguous", "row_padded", "offset",
+                                                         "transposed", "expanded"};
 };
 template <>
 struct EnumText<Mask> {

@@ -238,7 +238,7 @@ Case Generate(const Domain& domain, Random& random, int size) {
   if (swarm.features) DrawFeatures(domain, random, c);
   // Every case of a kernel that takes pages alone has some: they are no feature to switch off.
   if (swarm.layouts || domain.layouts == SetOf(Layout::paged)) draw::SomeLayout(domain, random, c);
-  if (swarm.layouts && random.Chance(50)) draw::SomeStrides(domain, random, c);
+  if (swarm.layouts && random.Chance(65)) draw::SomeStrides(domain, random, c);
   if (swarm.dtypes) c.dtype = draw::OneOf(domain.dtypes, random);
   if (swarm.values && random.Chance(75)) c.values = draw::OneOf(Set<Values>::All(), random);
   if (swarm.fills) c.fill = draw::OneFill(random);

@@ -123,6 +123,11 @@ std::string ValidateTogether(const Case& c) {
     return std::string("strides=contiguous:") + NameOf(static_cast<Operand>(c.strided)) +
            ": expected no tensor there";
   }
+  if (c.strides == Strides::expanded && c.strided != kAllOperands &&
+      !IsInput(static_cast<Operand>(c.strided))) {
+    return std::string("strides=expanded:") + NameOf(static_cast<Operand>(c.strided)) +
+           ": expected an input, heads of an output do not share memory";
+  }
   if (!c.schedule.Draws() && c.schedule.seed != 0) {
     return "schedule " + std::string(NameOf(c.schedule.order)) +
            " has a seed: expected one only with random, warp_lag or preempt";

@@ -137,7 +137,7 @@ std::string ReadStrides(std::string_view text, Case& c) {
   }
   right = right && (read.strided != kAllOperands || colon == text.size());
   if (!right) {
-    return "one of contiguous, row_padded, offset, transposed, for one tensor only as in "
+    return "one of contiguous, row_padded, offset, transposed, expanded, for one tensor only as in "
            "offset:k, with one of " +
            operands;
   }

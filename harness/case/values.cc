@@ -126,7 +126,8 @@ const char* NameOf(Operand op) {
 
 Strides StridesOf(const Case& c, Operand op) {
   const bool has = c.strided == kAllOperands || c.strided == static_cast<int>(op);
-  return has ? c.strides : Strides::contiguous;
+  const bool shares = c.strides == Strides::expanded && !IsInput(op);
+  return has && !shares ? c.strides : Strides::contiguous;
 }
 
 uint32_t RealBits(const Case& c, Operand op, int b, int h, int i, int d) {

@@ -40,6 +40,12 @@ inline bool HasTensor(const Case& c, Operand op) {
   return (!HasKeyColumns(op) || HasBiasTensor(c)) && (!IsOfBackward(op) || c.backward);
 }
 
+/// True for what a kernel reads and never writes.
+constexpr bool IsInput(Operand op) {
+  return op == Operand::q || op == Operand::k || op == Operand::v || op == Operand::d_o ||
+         op == Operand::bias;
+}
+
 Strides StridesOf(const Case& c, Operand op);
 
 /// Bits of real token `i` of an input (q, k, v, d_o, bias), in c.dtype.

@@ -159,7 +159,7 @@ Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
     if (options.seconds > 0 && elapsed() > options.seconds) break;
     Case c = DrawCase(domain, stream, index, SizeAt(index, options));
     Random random(HashOf({stream, static_cast<uint64_t>(index), 1}));
-    law.prepare(c, kernel.traits, random);
+    PrepareFor(law, c, kernel.traits, random);
     if (!JudgeInto(cell, c, index + 1, worker, options, events)) break;
   }
   if (cell.finding) ShrinkFinding(*cell.finding, kernel, worker, options);

@@ -6,15 +6,6 @@
 #include <cstring>
 
 namespace padproof {
-namespace {
-
-bool IsInput(Operand op) {
-  return op == Operand::q || op == Operand::k || op == Operand::v || op == Operand::d_o ||
-         op == Operand::bias;
-}
-
-}  // namespace
-
 Problem::Problem(const Case& c, Prefill prefill) : case_(c), prefill_(prefill) {
   for (int b = 0; b < c.batch(); ++b) {  // asked for with every element
     regions_[0].push_back(RegionQ(c, b));
@@ -159,7 +150,9 @@ void Problem::Place(Operand op) {
   const int64_t b = in_pages         ? static_cast<int64_t>(pages_.size())
                     : case_.packed() ? 1
                                      : case_.batch();
-  const int64_t h = Heads(op), s = in_pages ? case_.page_size : BufferSlots(op), d = Columns(op);
+  const bool expanded = StridesOf(case_, op) == Strides::expanded;
+  const int64_t heads = Heads(op), h = expanded ? 1 : heads;
+  const int64_t s = in_pages ? case_.page_size : BufferSlots(op), d = Columns(op);
   const bool is_lse = op == Operand::lse;
   const Strides strides = StridesOf(case_, op);
   const auto padded = [&](int64_t row) {  // from one row to the next
@@ -167,7 +160,7 @@ void Problem::Place(Operand op) {
   };
   const int64_t slots = is_lse ? padded(s) : s, row = is_lse ? d : padded(d);
   Placement& place = places_[static_cast<size_t>(op)];
-  place.size = {b, h, s, d};
+  place.size = {b, heads, s, d};
   if (strides == Strides::transposed && is_lse) {
     place.stride = {s * h, 1, h, 1};
   } else if (strides == Strides::transposed) {
@@ -177,6 +170,7 @@ void Problem::Place(Operand op) {
   } else {
     place.stride = {s * h * row, row, h * row, 1};
   }
+  if (expanded) place.stride[1] = 0;
   place.shift = strides == Strides::offset ? 1 : 0;
   place.gaps = strides == Strides::row_padded || place.shift > 0;
   if (b * h * s * d == 0) return;

@@ -88,6 +88,13 @@ std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_b
   return {};
 }
 
+void PrepareFor(const Property& property, Case& c, const KernelTraits& traits, Random& random) {
+  property.prepare(c, traits, random);
+  if (!property.tells_heads_apart || c.strides != Strides::expanded) return;
+  c.strides = Strides::contiguous;
+  c.strided = kAllOperands;
+}
+
 Verdict Judge(const Property& property, const KernelRow& kernel, const Case& c) {
   if (std::string wrong = Validate(c); !wrong.empty()) return Verdict::NotApplicable(wrong);
   const bool forward = kernel.forward != nullptr, backward = kernel.backward != nullptr;
@@ -97,6 +104,9 @@ Verdict Judge(const Property& property, const KernelRow& kernel, const Case& c) 
   }
   if (std::string why = Unsupported(kernel.traits, forward, backward, c); !why.empty()) {
     return Verdict::NotApplicable(why);
+  }
+  if (property.tells_heads_apart && c.strides == Strides::expanded) {
+    return Verdict::NotApplicable("heads that share memory cannot differ");
   }
   return property.check(kernel, c);
 }

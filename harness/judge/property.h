@@ -31,6 +31,7 @@ struct Property {
   bool scheduled_only = false;       // speaks only about rows whose backend takes a schedule
   bool has_bound = false;            // compares with a bound: verdicts say how near it came
   bool with_host_twin_only = false;  // speaks only about rows that have a HostTwin
+  bool tells_heads_apart = false;    // needs heads to differ: not where they share memory
 };
 
 bool RegisterProperty(const Property& property);
@@ -51,6 +52,9 @@ const KernelRow* HostTwin(const KernelRow& row);
 const char* WhyInapplicable(const Property& property, std::string_view backend,
                             const KernelTraits& traits, bool has_forward, bool has_backward,
                             bool has_host_twin);
+
+/// The law's `prepare`, and what else its fields say that it needs.
+void PrepareFor(const Property& property, Case& c, const KernelTraits& traits, Random& random);
 
 /// Null when the kernel's row covers this case, else which capability is missing.
 std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_backward,

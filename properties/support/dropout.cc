@@ -34,6 +34,7 @@ Case EvenCase(Case c, bool backward) {
   c.values = Values::normal;
   c.fill = Fill::zero;
   c.backward = backward;
+  if (c.strides == Strides::expanded) c.strides = Strides::contiguous, c.strided = kAllOperands;
   return c;
 }
 
