@@ -18,17 +18,21 @@
 // of them is written, inputs are not. All arithmetic is fp32, P and dS included; gradients are
 // rounded once, when they are stored. There are no atomics: dQ sums over keys in a block of
 // queries, dK and dV over queries in a block of keys, in one order always, so a call gives the same
-// bits whenever it is repeated.
+// bits whenever it is repeated. Not so in the row `flash_bwd.atomic`, where dQ is computed beside
+// dK and dV, as FlashAttention-2 does: each block of keys adds its part to an fp32 sum by
+// atomicAdd, in whatever order blocks come. It writes no dBias.
 
 #include "kernels/flash_entry.cuh"
 
 namespace padproof::flash {
 namespace {
 
-/// delta of the real queries, one thread a query. The entries of padded queries stay unwritten.
+/// delta of the real queries, one thread a query, and zeros where their dQ will be summed. The
+/// entries of padded queries stay unwritten.
 template <class T, class Tile>
 __global__ void __launch_bounds__(Tile::kThreads)
-    FlashDelta(Shape shape, View<const T> o, View<const T> d_o, View<float> delta) {
+    FlashDelta(Shape shape, View<const T> o, View<const T> d_o, View<float> delta,
+               View<float> dq_sum) {
   const int b = static_cast<int>(blockIdx.z), h = static_cast<int>(blockIdx.y);
   const Sequence seq = SequenceOf(shape, b);
   const int query = static_cast<int>(blockIdx.x) * Tile::kRows + static_cast<int>(threadIdx.x);
@@ -39,6 +43,9 @@ __global__ void __launch_bounds__(Tile::kThreads)
     sum += ToFloat(*do_rows.At(query, d)) * ToFloat(*o_rows.At(query, d));
   }
   *delta.Tokens(b, h, seq.left_q).At(query, 0) = sum;
+  if (dq_sum.data == nullptr) return;
+  const Rows<float> sum_rows = dq_sum.Tokens(b, h, seq.left_q);
+  for (int d = 0; d < shape.dim; ++d) *sum_rows.At(query, d) = 0.f;
 }
 
 /// One block: dQ of Tile::kRows queries of one head of one sequence.
@@ -113,11 +120,46 @@ __global__ void __launch_bounds__(Tile::kThreads)
   }
 }
 
-/// One block: dK and dV of Tile::kRows keys of one head of K and V, over all queries that read it.
+/// What the keys of a tile give to dQ of the queries of a tile. A hidden pair has dS = 0, and its K
+/// may be anything; a NaN in a K that is seen makes dS NaN. `pitch`: from one key's dS to the
+/// next's.
+template <class Tile>
+__device__ __forceinline__ void AddGradQ(const float* ds, int pitch, const float* k_tile, int dim,
+                                         const Rows<float>& sum_rows, int query0, int len_q) {
+  const int thread = static_cast<int>(threadIdx.x);
+  for (int at = thread; at < Tile::kColumns * dim; at += Tile::kThreads) {
+    const int i = at / dim, d = at % dim;
+    float sum = 0.f;
+    for (int j = 0; j < Tile::kRows; ++j) {
+      const float ds_ij = ds[j * pitch + i];
+      if (ds_ij != 0.f) sum += ds_ij * k_tile[j * (dim + 1) + d];
+    }
+    if (query0 + i < len_q) atomicAdd(sum_rows.At(query0 + i, d), sum);
+  }
+}
+
+/// dQ from its sum, one warp a query.
+template <class T, class Tile>
+__global__ void __launch_bounds__(Tile::kThreads)
+    FlashStoreGradQ(Shape shape, View<float> dq_sum, View<T> dq) {
+  const int b = static_cast<int>(blockIdx.z), h = static_cast<int>(blockIdx.y);
+  const int query = static_cast<int>(blockIdx.x), lane = static_cast<int>(threadIdx.x);
+  const Sequence seq = SequenceOf(shape, b);
+  const Rows<float> sum_rows = dq_sum.Tokens(b, h, seq.left_q);
+  const Rows<T> dq_rows = dq.Tokens(b, h, seq.left_q);
+  const int out = WrappedRow(query, seq.left_q, shape.seqlen_q);
+  for (int d = lane; d < shape.dim; d += Tile::kLanes) {
+    Store(dq_rows.At(out, d), query < seq.len_q ? *sum_rows.At(query, d) * shape.scale : 0.f);
+  }
+}
+
+/// One block: dK and dV of Tile::kRows keys of one head of K and V, over all queries that read it,
+/// and what those keys give to dQ where it is summed so.
 template <class T, class Tile>
 __global__ void __launch_bounds__(Tile::kThreads)
     FlashGradKV(Shape shape, View<const T> q, View<const T> k, View<const T> v, View<const T> d_o,
-                View<const float> lse, View<const float> delta, View<T> dk, View<T> dv) {
+                View<const float> lse, View<const float> delta, View<T> dk, View<T> dv,
+                View<float> dq_sum) {
   const int row = static_cast<int>(threadIdx.x) / Tile::kLanes;
   const int lane = static_cast<int>(threadIdx.x) % Tile::kLanes;
   const int b = static_cast<int>(blockIdx.z), head = static_cast<int>(blockIdx.y);
@@ -129,7 +171,8 @@ __global__ void __launch_bounds__(Tile::kThreads)
   float* v_tile = k_tile + Tile::kRows * ld;
   float* q_tile = v_tile + Tile::kRows * ld_v;
   float* do_tile = q_tile + Tile::kColumns * ld;
-  float* p_row = do_tile + Tile::kColumns * ld_v + row * 2 * Tile::kColumns;
+  float* pairs = do_tile + Tile::kColumns * ld_v;
+  float* p_row = pairs + row * 2 * Tile::kColumns;
   float* ds_row = p_row + Tile::kColumns;
   SIMT_SHARED(seen_queries, int[Tile::kColumns]);
   int* seen = shape.mask_form != MaskForm::lengths ? seen_queries : nullptr;
@@ -179,6 +222,10 @@ __global__ void __launch_bounds__(Tile::kThreads)
       for (int c = 0, d = lane; c < Tile::kDimsPerLane && d < dim_v; ++c, d += Tile::kLanes) {
         for (int i = 0; i < Tile::kColumns; ++i) dv_acc[c] += p_row[i] * do_tile[i * ld_v + d];
       }
+      if (dq_sum.data == nullptr) continue;
+      __syncthreads();  // every thread reads the dS of all keys
+      AddGradQ<Tile>(pairs + Tile::kColumns, 2 * Tile::kColumns, k_tile, dim,
+                     dq_sum.Tokens(b, h, seq.left_q), query0, seq.len_q);
     }
   }
 
@@ -199,7 +246,18 @@ size_t WorkspaceBytes(const AttentionArgs& args) {
          static_cast<size_t>(args.lse.size[2]) * sizeof(float);
 }
 
-template <class T, class TileQ>
+/// Behind delta the sums of dQ, [b, h, sq, dim].
+size_t AtomicWorkspaceBytes(const AttentionArgs& args) {
+  return WorkspaceBytes(args) * (1 + static_cast<size_t>(args.dim));
+}
+
+View<float> SumsOfGradQ(const AttentionArgs& args, const View<float>& delta) {
+  const int64_t dim = args.dim, slots = args.lse.size[2];
+  float* behind_delta = delta.data + args.lse.size[0] * args.heads * slots;
+  return {behind_delta, args.heads * slots * dim, slots * dim, dim, 1};
+}
+
+template <class T, class TileQ, bool atomic>
 Status LaunchBackward(const AttentionArgs& args) {
   using TileK = typename TileQ::Transposed;
   const Shape shape = ShapeOf(args);
@@ -214,25 +272,46 @@ Status LaunchBackward(const AttentionArgs& args) {
   const size_t tiles = (TileQ::kRows + TileQ::kColumns) * widths;
   const size_t pairs = TileQ::kRows * TileQ::kColumns;
 
+  const View<float> dq_sum = atomic ? SumsOfGradQ(args, delta) : View<float>{};
+
   using Line = Tile<TileQ::kThreads, 1, 1>;
   Status status = LaunchTiles<Line>(FlashDelta<T, Line>, args, args.seqlen_q, args.heads, 0, shape,
-                                    o, d_o, delta);
+                                    o, d_o, delta, dq_sum);
   if (status.code != StatusCode::ok) return status;
-  status = LaunchTiles<TileQ>(FlashGradQ<T, TileQ>, args, args.seqlen_q, args.heads, tiles + pairs,
-                              shape, q, k, v, d_o, lse, delta_in, ViewOf<T>(args.dq),
-                              ViewOf<T>(args.dbias));
-  if (status.code != StatusCode::ok) return status;
-  return LaunchTiles<TileK>(FlashGradKV<T, TileK>, args, args.seqlen_k, args.heads_kv,
-                            tiles + 2 * pairs, shape, q, k, v, d_o, lse, delta_in,
-                            ViewOf<T>(args.dk), ViewOf<T>(args.dv));
+  if (!atomic) {
+    status = LaunchTiles<TileQ>(FlashGradQ<T, TileQ>, args, args.seqlen_q, args.heads,
+                                tiles + pairs, shape, q, k, v, d_o, lse, delta_in,
+                                ViewOf<T>(args.dq), ViewOf<T>(args.dbias));
+    if (status.code != StatusCode::ok) return status;
+  }
+  status = LaunchTiles<TileK>(FlashGradKV<T, TileK>, args, args.seqlen_k, args.heads_kv,
+                              tiles + 2 * pairs, shape, q, k, v, d_o, lse, delta_in,
+                              ViewOf<T>(args.dk), ViewOf<T>(args.dv), dq_sum);
+  if (status.code != StatusCode::ok || !atomic) return status;
+  using Warp = Tile<1, 32, 32>;
+  return LaunchTiles<Warp>(FlashStoreGradQ<T, Warp>, args, args.seqlen_q, args.heads, 0, shape,
+                           dq_sum, ViewOf<T>(args.dq));
 }
 
-template <class TileQ>
+template <class TileQ, bool atomic = false>
 Status Backward(const AttentionArgs& args) {
   if (const char* reason = Refusal(args, true)) return {StatusCode::rejected, reason};
+  if (atomic && args.cu_seqlens_q != nullptr) {
+    return {StatusCode::rejected, "padded layouts only: no cu_seqlens"};
+  }
   simt::ApplySchedule(args);
-  return WithStorage(args.dtype,
-                     [&](auto storage) { return LaunchBackward<decltype(storage), TileQ>(args); });
+  return WithStorage(args.dtype, [&](auto storage) {
+    return LaunchBackward<decltype(storage), TileQ, atomic>(args);
+  });
+}
+
+constexpr KernelTraits AtomicTraits() {
+  KernelTraits traits = TraitsOf(4, 4, false);
+  traits.features =
+      SetOf(Feature::gqa, Feature::dim_v, Feature::softcap, Feature::sink, Feature::dropout);
+  traits.promises.determinism = Determinism::none;
+  traits.numerics.in_order_keys = 0;  // of dQ in any order
+  return traits;
 }
 
 PADPROOF_KERNEL({
@@ -266,6 +345,17 @@ PADPROOF_KERNEL({
     .traits = With(Feature::dropout, TraitsOf(4, 4, false)),
     .backward = Backward<Tile<4, 4, 2>>,
     .workspace_bytes = WorkspaceBytes,
+});
+
+PADPROOF_KERNEL({
+    .name = "flash_bwd.atomic",
+    .backend = kBackendOfCudaSource,
+    .file = "kernels/flash_bwd.cu",
+    .summary = "all gradients by key tiles, 4x4, dQ by atomicAdd into fp32",
+    .source = "flash_attn_func: deterministic=False by default (Dao-AILab/flash-attention)",
+    .traits = AtomicTraits(),
+    .backward = Backward<Tile<4, 4, 2>, /*atomic=*/true>,
+    .workspace_bytes = AtomicWorkspaceBytes,
 });
 
 }  // namespace

@@ -5,7 +5,7 @@
 // where real() keeps O, LSE, dQ, dK, dV of real tokens.
 //
 // Preconditions: the case has a padded slot; the fill is finite, not zero, and one that the row
-// allows in pads.
+// allows in pads; the row repeats its bits, if only in one order of threads, as on the SIMT layer.
 //
 // Bits are compared because shapes, lengths, schedule and so the arithmetic are the same in both
 // launches: a real result that moves at all has read a pad. No tolerance can hide a small leak.
@@ -29,6 +29,7 @@ void Prepare(Case& c, const KernelTraits& traits, Random& random) {
 
 Verdict Check(const KernelRow& kernel, const Case& c) {
   if (!HasPads(c)) return Verdict::NotApplicable("no padded slot");
+  if (const char* reason = NotRepeatableInOrder(kernel)) return Verdict::NotApplicable(reason);
   if (!IsFinite(c.fill)) return Verdict::NotApplicable("the fill is not finite");
   if (c.fill == Fill::zero) return Verdict::NotApplicable("the fill is zero, the other side");
   if (AllowedFill(kernel.traits, c.fill) != c.fill) {

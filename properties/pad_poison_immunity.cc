@@ -4,7 +4,7 @@
 //     real(f(x)) == real(f(0)), bit for bit, all NaNs being one value
 //
 // Preconditions: the row promises that pads may hold any bits; the case has a padded slot; the fill
-// is one of nan, inf, bits.
+// is one of nan, inf, bits; the row repeats its bits, if only in one order of threads.
 //
 // A law of its own beside pad_content_invariance: a kernel that computes 0 * V for masked keys is
 // right for every finite pad and wrong for NaN, and what it may promise is for its row to say.
@@ -30,6 +30,7 @@ void Prepare(Case& c, const KernelTraits&, Random& random) {
 
 Verdict Check(const KernelRow& kernel, const Case& c) {
   if (!HasPads(c)) return Verdict::NotApplicable("no padded slot");
+  if (const char* reason = NotRepeatableInOrder(kernel)) return Verdict::NotApplicable(reason);
   if (IsFinite(c.fill)) return Verdict::NotApplicable("the fill is finite");
   Problem poisoned(c), zeros(c);
   zeros.FillPads(Fill::zero);

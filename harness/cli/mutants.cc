@@ -30,6 +30,11 @@ Result<Mutant> ReadMutant(const std::string& name) {
   return ParseMutant(path, text.str());
 }
 
+bool HasBug(const Mutant& mutant, KernelInfo kernel) {
+  kernel.name.resize(kernel.name.find('~'));
+  return mutant.rows.empty() || MatchesAny(mutant.rows, kernel);
+}
+
 // The law that is expected to kill it comes first: the others run only if it does not.
 std::vector<const Property*> ExpectedFirst(std::vector<const Property*> laws,
                                            const std::string& expected) {
@@ -74,7 +79,7 @@ int RunMutants(const MutantFlags& flags) {
     if (!kernels) return Complain(kernels.error().message, kExitHarness);
     const int judged_before = killed + survived + equivalent;
     for (const KernelInfo& kernel : *kernels) {
-      if (!mutant->rows.empty() && !GlobMatch(mutant->rows + "~*", kernel.name)) continue;
+      if (!HasBug(*mutant, kernel)) continue;
       const auto fate = TryToKill(*mutant, kernel, *laws, options, worker);
       if (!fate) return Complain(fate.error().message, kExitHarness);
       const bool dead = *fate != Fate::survived;

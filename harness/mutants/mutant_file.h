@@ -15,7 +15,8 @@
 //
 // `#` lines and blank lines outside a block are comments. There is at least one `replace:`. The
 // optional key `equivalent:` says why no law can see the edit, the optional key `rows:` which rows
-// of the source have the bug, as a glob such as flash_fwd.varlen; without it all of them do.
+// of the source have the bug, as globs such as flash_fwd.varlen with commas between; without it all
+// of them do.
 
 #pragma once
 
@@ -38,7 +39,7 @@ struct Mutant {
   std::string path;        // as it was read; errors start with it
   std::string name;        // the file's name without extension
   std::string kernel;      // a source under kernels/, without extension
-  std::string rows;        // those that have the bug, a glob; "" for all
+  std::string rows;        // those that have the bug, globs; "" for all
   std::string bug;         // one line: what is wrong
   std::string imitates;    // a public thread or a class of bugs
   std::string killed_by;   // the law expected to notice

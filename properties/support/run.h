@@ -94,7 +94,11 @@ std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operan
 std::optional<Failure> CompareRepeatable(const KernelRow& kernel, const Side& expected,
                                          const Side& got, const Part& part);
 
-/// The same over all outputs of the run, the first that differs; zeros as the row promises them.
+/// Null when some output is the same bits whenever threads and blocks run in the same order: that
+/// of a case on the SIMT layer, where sums by atomicAdd repeat too. Else why not.
+const char* NotRepeatableInOrder(const KernelRow& kernel);
+
+/// CompareReal over the outputs that are; zeros as the row promises them.
 std::optional<Failure> CompareReal(const KernelRow& kernel, const Side& expected, const Side& got);
 
 /// The same over padded slots; the problems must be of the same shape.
