@@ -194,6 +194,7 @@ constexpr KernelTraits TraitsOf(int tile_q, int tile_k, bool returns_lse) {
   traits.tile_q = tile_q;
   traits.tile_k = tile_k;
   traits.returns_lse = returns_lse ? 1 : 0;
+  traits.promises.refusals = Refusals::none;
   // One rescale a tile; scores and O are sums in the order of dims and keys.
   traits.numerics.tile_keys = tile_k;
   traits.numerics.in_order_keys = tile_k;

@@ -64,6 +64,7 @@ std::string PromisesInWords(const KernelTraits& traits) {
              pads[static_cast<size_t>(p.head_content)];
   }
   if (p.hidden_content == HiddenContent::any_bits) words += "; hidden keys may hold any bits";
+  if (p.refusals == Refusals::none) words += "; refuses no case that it takes";
   if (p.dropout_mask == DropoutMask::of_sizes) words += "; other sizes, another dropout mask";
   return words;
 }

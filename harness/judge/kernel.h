@@ -83,7 +83,7 @@ struct AttentionArgs {
 
 enum class StatusCode : int32_t {
   ok = 0,
-  rejected = 1,  // the checked entry point refuses this input; never a failure of the kernel
+  rejected = 1,  // the checked entry point refuses this input: a failure only of Refusals::none
   failed = 2,    // the launch itself failed: a finding
 };
 
@@ -138,6 +138,9 @@ enum class ZeroSign : int32_t { exact = 0, any = 1 };
 /// so.
 enum class Determinism : int32_t { both = 0, forward_only = 1, none = 2 };
 
+/// Whether the entry point may refuse a case that the row's traits take.
+enum class Refusals : int32_t { some = 0, none = 1 };
+
 enum class HiddenContent : int32_t { tokens = 0, any_bits = 1 };
 
 /// What else decides which weights dropout drops. A mask drawn one number after another over a
@@ -191,6 +194,7 @@ struct Promises {
   // What a real key may hold while results of a query that does not see it stay the same bits: any
   // bits, or, in kernels that multiply a tile by weights of 0 or add -inf, what tokens hold.
   HiddenContent hidden_content = HiddenContent::tokens;
+  Refusals refusals = Refusals::some;
 };
 
 /// Capabilities and promises; plain data without pointers.
