@@ -195,9 +195,10 @@ constexpr KernelTraits TraitsOf(int tile_q, int tile_k, bool returns_lse) {
   traits.tile_k = tile_k;
   traits.returns_lse = returns_lse ? 1 : 0;
   traits.promises.refusals = Refusals::none;
-  // One rescale a tile; scores and O are sums in the order of dims and keys.
+  // One rescale a tile; scores and O are sums in the order of dims and keys; expf(score - shift).
   traits.numerics.tile_keys = tile_k;
   traits.numerics.in_order_keys = tile_k;
+  traits.numerics.stored_scores = 1;
   return traits;
 }
 

@@ -114,7 +114,7 @@ ForwardRow RowOf(const HeadPanels& panels, const NumericsProfile& profile, int i
   JudgeRow(panels, scores, profile, i, rescales, errors, row);
   row.p = scores.p;
   row.p.resize(scores.keys.size());
-  row.out_of_domain = DomainOf(panels, scores, profile);
+  row.out_of_domain = DomainOf(panels, scores, profile, Pass::forward);
   return row;
 }
 

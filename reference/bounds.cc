@@ -285,12 +285,28 @@ double Larger(double most, double x) {
   return std::max(most, x);
 }
 
-std::string DomainOf(const HeadPanels& panels, const Scores& scores,
-                     const NumericsProfile& profile) {
+/// Largest exponent of a weight, up to the error of the shift it is taken from.
+double OvershootOf(const Scores& scores, const NumericsProfile& profile, Pass pass) {
+  if (profile.stored_scores == 0) {
+    // Relative to a running maximum, with what a folded shift leaves over.
+    return 2 * (LargestOf(scores.error.data(), scores.terms()) +
+                5 * kUnit * LargestOf(scores.s.data(), scores.terms()));
+  }
+  if (pass == Pass::forward) return 0;
+  double overshoot = 0, of_max = 0;
+  for (size_t j = 0; j < scores.terms(); ++j) {
+    const double below = scores.max - scores.s[j];
+    const double error = scores.error[j] + 5 * kUnit * std::fabs(scores.s[j]);
+    overshoot = Larger(overshoot, error - below);
+    if (below == 0) of_max = Larger(of_max, error);
+  }
+  return overshoot + of_max;
+}
+
+std::string DomainOf(const HeadPanels& panels, const Scores& scores, const NumericsProfile& profile,
+                     Pass pass) {
   const Head& head = panels.head;
   const double magnitude_max = LargestOf(scores.magnitude.data(), scores.terms());
-  const double error_max = LargestOf(scores.error.data(), scores.terms()) +
-                           5 * kUnit * LargestOf(scores.s.data(), scores.terms());
   const double* values = panels.value_max.data();
   const int first = panels.range.first;
   double value_max = 0;
@@ -309,7 +325,7 @@ std::string DomainOf(const HeadPanels& panels, const Scores& scores,
   if (why.empty()) {
     why = Require("ln max|v| + ln(256 n) + 2 max exponent error",
                   std::log(std::max(1.0, value_max)) + std::log(256.0 * std::max(1, scores.n)) +
-                      2 * error_max,
+                      OvershootOf(scores, profile, pass),
                   std::log(3e38));
   }
   // A kernel may add exp(sink - maximum of the scores) to its row sum.

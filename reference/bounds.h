@@ -100,9 +100,13 @@ std::vector<double> RescalesOf(const Scores& scores, const NumericsProfile& prof
 std::vector<double> ExponentErrors(const Scores& scores, const std::vector<double>& rescales,
                                    const NumericsProfile& profile);
 
+/// Where weights are computed from: scores that the kernel has stored, and the largest of them so
+/// far, or scores computed anew and the LSE.
+enum class Pass { forward, backward };
+
 /// "" or the inequality that this row violates: beyond it a correct kernel may overflow in fp32.
-std::string DomainOf(const HeadPanels& panels, const Scores& scores,
-                     const NumericsProfile& profile);
+std::string DomainOf(const HeadPanels& panels, const Scores& scores, const NumericsProfile& profile,
+                     Pass pass);
 
 /// "" if value < limit, else "what < limit": without the value, so that reports can count reasons.
 std::string Require(const char* what, double value, double limit);

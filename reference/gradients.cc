@@ -292,7 +292,7 @@ Gradients Backward(const Head& head, const NumericsProfile& profile, bool condit
     const Scores scores = ScoresOf(panels, profile, i, false);
     if (scores.n == 0) continue;  // sees nothing: contributes exactly 0
     QueryInput in{panels, profile, scores, i, conditional};
-    gradients.out_of_domain = DomainOf(panels, scores, profile);
+    gradients.out_of_domain = DomainOf(panels, scores, profile, Pass::backward);
     if (gradients.out_of_domain.empty()) in.Prepare();
     if (gradients.out_of_domain.empty()) gradients.out_of_domain = ForwardDomainOf(in);
     if (!gradients.out_of_domain.empty()) break;

@@ -297,7 +297,7 @@ Explanation ExplainForward(const Head& head, const NumericsProfile& profile,
   const HeadPanels panels(head, profile, {0, head.len_k}, false);
   for (int i = 0; i < head.len_q; ++i) {
     Scores scores = ScoresOf(panels, profile, i, true);
-    if (scores.n == 0 || !DomainOf(panels, scores, profile).empty()) continue;
+    if (scores.n == 0 || !DomainOf(panels, scores, profile, Pass::forward).empty()) continue;
     keys = std::max(keys, scores.keys.back() + 1);
     rows.emplace_back(i, std::move(scores));
   }

@@ -99,7 +99,7 @@ void FitFeatures(const Domain& domain, Case& c) {
   const bool tensor = c.mask_form != MaskForm::lengths;
   c.holes = tensor ? std::clamp(c.holes, 0, kMaxHoles) : 0;
   if (c.mask_form == MaskForm::boolean) c.bias = Bias::none;  // it has no room for numbers
-  if (c.packed() && c.bias == Bias::dense) c.bias = Bias::none;
+  if (c.packed() && IsDense(c.bias)) c.bias = Bias::none;
   if (!IsWindow(c.mask)) c.window = {};
   c.window.left = std::clamp(c.window.left, -1, kMaxLen);
   c.window.right = std::clamp(c.window.right, -1, kMaxLen);

@@ -3,7 +3,9 @@
 #include "harness/case/enumerate.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include "harness/base/random.h"
@@ -183,6 +185,36 @@ T Turn(const std::vector<T>& values, Field field, uint64_t shape, uint64_t manne
   return values[Turn(field, shape, manner, values.size())];
 }
 
+/// Orders forms, each given by the values of its fields, so that the uses of every value lie as
+/// evenly as they can: of `count` uses in n places, use u is due at place (u + 1/2) n / count, and
+/// each place takes the form whose values are most overdue. Eight in a row then have every value.
+template <class Form>
+void Spread(std::vector<Form>& forms) {
+  const auto values = [](const Form& form) {
+    return std::array{std::pair(0, static_cast<int>(form.mask_form)), std::pair(1, form.holes),
+                      std::pair(2, static_cast<int>(form.bias))};
+  };
+  std::map<std::pair<int, int>, std::pair<int, int>> uses;  // made, to make
+  for (const Form& form : forms) {
+    for (const auto& value : values(form)) ++uses[value].second;
+  }
+  const double places = static_cast<double>(forms.size());
+  for (auto place = forms.begin(); place != forms.end(); ++place) {
+    const auto due = [&](const Form& form) {
+      double sum = 0;
+      for (const auto& value : values(form)) {
+        const auto& [made, all] = uses[value];
+        sum += (made + 0.5) * places / all;
+      }
+      return sum;
+    };
+    const auto next = std::min_element(
+        place, forms.end(), [&](const Form& a, const Form& b) { return due(a) < due(b); });
+    std::rotate(place, next, next + 1);
+    for (const auto& value : values(*place)) ++uses[value].first;
+  }
+}
+
 }  // namespace
 
 Scope::Scope(const Domain& domain)
@@ -218,7 +250,6 @@ bool Scope::IsAllowed(const Form& form, Layout layout) {
 
 void Scope::AddManners(const Domain& domain) {
   const auto takes = [&](Feature feature) { return domain.features.Has(feature); };
-  // In this order neighbours differ in form and bias, so that eight in a row have each of them.
   for (int holes : {0, 50}) {
     for (Bias bias : ValuesOf(domain.biases)) {
       for (MaskForm mask_form : ValuesOf(domain.mask_forms)) {
@@ -229,6 +260,7 @@ void Scope::AddManners(const Domain& domain) {
       }
     }
   }
+  for (auto* forms : {&forms_, &packed_forms_, &paged_forms_}) Spread(*forms);
   for (Strides strides : ValuesOf(domain.strides)) placed_.push_back({strides, kAllOperands});
   if (domain.strides.Has(Strides::row_padded)) {
     for (Operand op : {Operand::k, Operand::o, Operand::d_o}) {

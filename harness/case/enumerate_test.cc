@@ -180,7 +180,7 @@ const std::vector<NamedField>& MannerFields() {
   static const std::vector<NamedField> fields{
       {"mask_form", [](const Case& c) { return std::string(NameOf(c.mask_form)); }, 3},
       {"holes", [=](const Case& c) { return number(c.holes); }, 2},
-      {"bias", [](const Case& c) { return std::string(NameOf(c.bias)); }, 3},
+      {"bias", [](const Case& c) { return std::string(NameOf(c.bias)); }, 4},
       {"layout", [](const Case& c) { return std::string(NameOf(c.layout)); }, 2},
       {"strides", [](const Case& c) { return std::string(NameOf(c.strides)); }, 5},
       {"heads", [=](const Case& c) { return number(c.heads) + ":" + number(c.group); }, 4},
@@ -226,7 +226,8 @@ bool Forbidden(const std::string& a, const std::string& b) {
   static const std::set<std::pair<std::string, std::string>> pairs{
       {"mask_form=lengths", "holes=50"},
       {"mask_form=boolean", "bias=alibi"},
-      {"mask_form=boolean", "bias=dense"}};
+      {"mask_form=boolean", "bias=dense"},
+      {"mask_form=boolean", "bias=masking"}};
   return pairs.contains({a, b});
 }
 
@@ -309,15 +310,17 @@ TEST(Scope, SmallCasesComeFirst) {
 TEST(Scope, ANumberIsTheSameCaseEverywhere) {
   EXPECT_EQ(Print(PaddedCases()[1000]),
             "lens_q=0 lens_k=1 pad_q=1 pad_side=left dim=1:2 mask=window:-1,1:br "
-            "mask_form=additive bias=alibi sink=true splits=1 layout=bshd strides=offset "
+            "mask_form=additive holes=50 bias=alibi sink=true splits=1 layout=bshd strides=offset "
             "dtype=bf16 values=deep schedule=warp_lag:1 seed=1");
-  EXPECT_EQ(Print(PaddedCases()[125207]),
-            "lens_q=5,5 lens_k=5,5 pad_q=1 pad_k=1 pad_side=left heads=3:1 dim=1 "
-            "mask=window:-1,1:br mask_form=additive softcap=2 dropout=50 strides=row_padded "
-            "fill=bits schedule=warp_lag:1");
+  EXPECT_EQ(
+      Print(PaddedCases()[125207]),
+      "lens_q=5,5 lens_k=5,5 pad_q=1 pad_k=1 pad_side=left heads=3:1 dim=1 "
+      "mask=window:-1,1:br mask_form=additive bias=dense softcap=2 dropout=50 strides=row_padded "
+      "fill=bits schedule=warp_lag:1");
   EXPECT_EQ(Print(Scope(Packed()).At(5000)),
             "lens_q=0 lens_k=2 pad_q=1 pad_side=left heads=2 dim=5 mask=window:0,2:tl bias=alibi "
-            "softcap=2 sink=true splits=1 layout=thd strides=expanded dtype=f16 values=outlier backward=true "
+            "softcap=2 sink=true splits=1 layout=thd strides=expanded dtype=f16 values=outlier "
+            "backward=true "
             "schedule=warp_lag:1 seed=1");
 }
 

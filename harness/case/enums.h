@@ -58,7 +58,13 @@ enum class MaskForm : int32_t { lengths = 0, boolean = 1, additive = 2 };
 /// What is added to the scores, after scale and softcap.
 ///   alibi  -slope_h |i + len_k - len_q - j|, or -slope_h |i - j| under a top-left mask
 ///   dense  a tensor [b, h, sq, sk] in the storage type, which has pads of its own
-enum class Bias : int32_t { none = 0, alibi = 1, dense = 2 };
+///   masking  the same, with one large negative number at some keys and in some rows whole, as
+///   models
+///          write a mask: -1e4, -1e9 or far below; in f16 as low as it goes. It hides nothing: a
+///          row of such numbers alone is a softmax like any other
+enum class Bias : int32_t { none = 0, alibi = 1, dense = 2, masking = 3 };
+
+constexpr bool IsDense(Bias bias) { return bias == Bias::dense || bias == Bias::masking; }
 
 /// What a kernel can do beyond plain attention.
 ///   gqa      several query heads share one head of K and V (GQA, MQA)
@@ -173,7 +179,7 @@ struct EnumText<MaskForm> {
 };
 template <>
 struct EnumText<Bias> {
-  static constexpr std::array<std::string_view, 3> names{"none", "alibi", "dense"};
+  static constexpr std::array<std::string_view, 4> names{"none", "alibi", "dense", "masking"};
 };
 template <>
 struct EnumText<Feature> {

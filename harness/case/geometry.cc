@@ -113,8 +113,9 @@ std::string ValidateTogether(const Case& c) {
   if (c.holes > 0 && c.mask_form == MaskForm::lengths) {
     return "holes with mask_form=lengths: expected a mask tensor, boolean or additive";
   }
-  if (c.bias == Bias::dense && c.packed()) {
-    return "bias=dense with layout=thd: expected another layout, or no dense bias";
+  if (IsDense(c.bias) && c.packed()) {
+    return "bias=" + std::string(NameOf(c.bias)) +
+           " with layout=thd: expected another layout, or no dense bias";
   }
   if (c.bias != Bias::none && c.mask_form == MaskForm::boolean) {
     return "a bias with mask_form=boolean: expected lengths, or additive, which holds it";

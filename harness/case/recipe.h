@@ -23,6 +23,7 @@ inline constexpr uint64_t kHole = 8;
 inline constexpr uint64_t kSink = 9;
 inline constexpr uint64_t kPages = 10;
 inline constexpr uint64_t kDropout = 11;
+inline constexpr uint64_t kMasking = 12;
 }  // namespace hash_salt
 
 struct Element {

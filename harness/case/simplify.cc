@@ -146,7 +146,7 @@ void AddFeatures(const Case& c, Candidates& out) {
   told.holes = 0;
   out.Add(told);
   out.Set(&Case::holes, std::array{0, 50, 10, 90});
-  out.Set(&Case::bias, std::array{Bias::none, Bias::alibi});
+  out.Set(&Case::bias, std::array{Bias::none, Bias::alibi, Bias::dense});
   out.Set(&Case::softcap, std::array{0, 1});
   out.Set(&Case::sink, std::array{false});
   out.Set(&Case::dropout, std::array{0, 50});

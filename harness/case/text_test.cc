@@ -54,10 +54,11 @@ TEST(Text, StridesOfAllTensorsOrOfOne) {
         std::string("lens_q=2 lens_k=3 dim=4 bias=dense strides=") + strides + " backward=true";
     EXPECT_EQ(ErrorOf(line), "accepted as " + line);
   }
-  EXPECT_EQ(ErrorOf("lens_q=1 lens_k=1 dim=1 strides=offset:x"),
-            "column 25: 'strides=offset:x': expected one of contiguous, row_padded, offset, "
-            "transposed, expanded, for one tensor only as in offset:k, with one of q, k, v, out, lse, "
-            "dout, dq, dk, dv, bias, dbias");
+  EXPECT_EQ(
+      ErrorOf("lens_q=1 lens_k=1 dim=1 strides=offset:x"),
+      "column 25: 'strides=offset:x': expected one of contiguous, row_padded, offset, "
+      "transposed, expanded, for one tensor only as in offset:k, with one of q, k, v, out, lse, "
+      "dout, dq, dk, dv, bias, dbias");
   for (const char* wrong : {"offset:", "contiguous:k", ":k", "offset:k:v"}) {
     EXPECT_FALSE(Parse(std::string("lens_q=1 lens_k=1 dim=1 strides=") + wrong)) << wrong;
   }

@@ -3,6 +3,7 @@
 
 #include "harness/case/values.h"
 
+#include <array>
 #include <bit>
 #include <cstdlib>
 
@@ -103,6 +104,23 @@ uint32_t ValueBits(const Case& c, uint64_t hash) {
   }
 }
 
+/// What Bias::masking writes in the place of -infinity. Far below is 2^120: a score beside it,
+/// times what the oracle's domain asks of scores, still is a number of fp32.
+double MaskingOf(const Case& c) {
+  constexpr double kFar = -0x1p120, kLowestF16 = -65504;
+  const uint64_t hash = HashOf({hash_salt::kMasking, c.seed}) >> 32;
+  if (c.dtype == Dtype::f16) return hash % 2 == 0 ? kLowestF16 : -1e4;
+  return std::array{kFar, -1e9, -1e4}[hash % 3];
+}
+
+/// Of the pair (i, j): some keys for all queries, like padding, and all keys for some queries.
+bool IsMasked(const Case& c, const Element& at) {
+  const auto word = [](int x) { return static_cast<uint64_t>(x); };
+  const uint64_t key = HashOf({hash_salt::kMasking, c.seed, word(at.b), 0, word(at.d)});
+  const uint64_t row = HashOf({hash_salt::kMasking, c.seed, word(at.b), 1, word(at.i)});
+  return (key >> 32) % 3 == 0 || (row >> 32) % 4 == 0;
+}
+
 }  // namespace
 
 uint64_t HashOfElement(const Case& c, Operand op, const Element& at) {
@@ -115,6 +133,9 @@ uint32_t TokenBits(const Case& c, Operand op, const Element& at) {
   const uint64_t hash = HashOfElement(c, op, at);
   if (op == Operand::q || op == Operand::k) return Encode(c.dtype, QueryOrKey(c, op, at, hash));
   if (op == Operand::v) return ValueBits(c, hash);
+  if (op == Operand::bias && c.bias == Bias::masking && IsMasked(c, at)) {
+    return Encode(c.dtype, MaskingOf(c));
+  }
   return Encode(op == Operand::lse ? Dtype::f32 : c.dtype, Normal(c.seed, hash));
 }
 
@@ -138,7 +159,7 @@ float AlibiSlope(int h) { return 1.0f / static_cast<float>(2 << (h % 8)); }
 
 double BiasOf(const Case& c, int b, int h, int i, int j) {
   if (c.bias == Bias::none) return 0;
-  if (c.bias == Bias::dense) return Decode(c.dtype, RealBits(c, Operand::bias, b, h, i, j));
+  if (IsDense(c.bias)) return Decode(c.dtype, RealBits(c, Operand::bias, b, h, i, j));
   const bool top_left = c.mask == Mask::causal_tl || c.mask == Mask::window_tl;
   const size_t at = static_cast<size_t>(b);
   const int shift = top_left ? 0 : c.lens_k[at] - c.lens_q[at];

@@ -32,7 +32,7 @@ constexpr bool IsOfBackward(Operand op) { return op >= Operand::d_o && op != Ope
 
 /// Whether a kernel gets a tensor for the bias alone: it is dense, and no mask tensor holds it.
 inline bool HasBiasTensor(const Case& c) {
-  return c.bias == Bias::dense && c.mask_form == MaskForm::lengths;
+  return IsDense(c.bias) && c.mask_form == MaskForm::lengths;
 }
 
 /// Whether a run of the case has this tensor.

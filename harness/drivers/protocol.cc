@@ -52,7 +52,8 @@ json ToJsonValue(const KernelTraits& t) {
           {"in_order_keys", n.in_order_keys},
           {"expanded_gradients", n.expanded_gradients},
           {"tanh_error", n.tanh_error},
-          {"directed_rounding", n.directed_rounding}};
+          {"directed_rounding", n.directed_rounding},
+          {"stored_scores", n.stored_scores}};
 }
 
 KernelTraits TraitsFrom(const json& j) {
@@ -100,6 +101,7 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("expanded_gradients").get_to(n.expanded_gradients);
   j.at("tanh_error").get_to(n.tanh_error);
   j.at("directed_rounding").get_to(n.directed_rounding);
+  j.at("stored_scores").get_to(n.stored_scores);
   return t;
 }
 

@@ -178,6 +178,10 @@ struct NumericsProfile {
   // 2511.10909), or in two's complement, so that f(-x) need not be -f(x). Rounding to nearest and
   // cutting magnitudes off are odd.
   int32_t directed_rounding = 0;
+  // 1: a weight is exp(s - shift) of two stored scores, of which the shift is not the smaller one,
+  // so that none is above 1 however large scores are. Not so where the difference is folded into a
+  // product: exp2(fma(s, c, -shift c)) is off by u shift.
+  int32_t stored_scores = 0;
 };
 
 struct Promises {
