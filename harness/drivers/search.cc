@@ -146,20 +146,25 @@ bool JudgeInto(Cell& cell, const Case& c, int nth, Worker& worker, const SearchO
   return false;
 }
 
+Case NthCase(const KernelInfo& kernel, const Property& law, const SearchOptions& options,
+             int index) {
+  const uint64_t stream = HashOf({options.seed, HashOf(kernel.id), HashOf(law.name)});
+  Case c = DrawCase(DomainOf(kernel), stream, index, SizeAt(index, options));
+  Random random(HashOf({stream, static_cast<uint64_t>(index), 1}));
+  PrepareFor(law, c, kernel.traits, random);
+  return c;
+}
+
 Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
             const SearchOptions& options, const SearchEvents& events) {
   Cell cell{.kernel = &kernel, .law = &law, .inapplicable = Inapplicable(law, kernel)};
   if (!cell.inapplicable.empty()) return cell;
   const auto start = Clock::now();
   const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
-  const Domain domain = DomainOf(kernel);
-  const uint64_t stream = HashOf({options.seed, HashOf(kernel.id), HashOf(law.name)});
   for (int index = 0; index < options.cases; ++index) {
     if (events.stopped && events.stopped()) break;
     if (options.seconds > 0 && elapsed() > options.seconds) break;
-    Case c = DrawCase(domain, stream, index, SizeAt(index, options));
-    Random random(HashOf({stream, static_cast<uint64_t>(index), 1}));
-    PrepareFor(law, c, kernel.traits, random);
+    const Case c = NthCase(kernel, law, options, index);
     if (!JudgeInto(cell, c, index + 1, worker, options, events)) break;
   }
   if (cell.finding) ShrinkFinding(*cell.finding, kernel, worker, options);

@@ -86,6 +86,10 @@ std::string Inapplicable(const Property& law, const KernelInfo& kernel);
 bool JudgeInto(Cell& cell, const Case& c, int nth, Worker& worker, const SearchOptions& options,
                const SearchEvents& events);
 
+/// Case number `index` of a cell, from 0 on, bent towards what the law needs.
+Case NthCase(const KernelInfo& kernel, const Property& law, const SearchOptions& options,
+             int index);
+
 /// Draws cases until one fails.
 Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
             const SearchOptions& options, const SearchEvents& events);
