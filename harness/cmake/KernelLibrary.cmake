@@ -30,3 +30,33 @@ function(padproof_fake_device_library name)
   target_compile_definitions(${name} PRIVATE PADPROOF_DEVICE_PLUGIN)
 endfunction()
 
+
+# How to make a kernel library of one more source while the program runs: `padproof mutate` reads it.
+# Its rows are called name~mutated. One file a language, since flags may depend on it.
+function(padproof_write_kernel_recipe)
+  set(name padproof_mutated)
+  add_library(${name} OBJECT
+    ${PROJECT_SOURCE_DIR}/harness/judge/kernel_registry.cc
+    ${PROJECT_SOURCE_DIR}/harness/judge/plugin.cc)
+  target_link_libraries(${name} PRIVATE padproof_kernel_flags padproof_simt)
+  target_compile_definitions(${name} PRIVATE PADPROOF_MUTANT="mutated")
+  target_compile_options(${name} PRIVATE ${PADPROOF_KERNEL_OPTIONS})
+  target_link_options(${name} PRIVATE -Wl,-Bsymbolic)
+  padproof_compile_cuda_as_cxx(${name})
+  string(TOUPPER "${CMAKE_BUILD_TYPE}" type)
+  separate_arguments(flags UNIX_COMMAND "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${type}}")
+  string(JOIN "\", \"" flags ${flags})
+  foreach(property COMPILE_OPTIONS INCLUDE_DIRECTORIES COMPILE_DEFINITIONS LINK_OPTIONS)
+    string(TOLOWER ${property} variable)
+    set(${variable} "$<JOIN:$<TARGET_PROPERTY:${name},${property}>,\", \">")
+  endforeach()
+  file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/kernel_library.$<COMPILE_LANGUAGE>.json CONTENT
+"{\"compiler\": \"${CMAKE_CXX_COMPILER}\",
+ \"flags\": [\"-std=c++20\", \"-fPIC\", \"${flags}\"],
+ \"options\": [\"${compile_options}\"],
+ \"include\": [\"${include_directories}\"],
+ \"define\": [\"$<JOIN:$<FILTER:$<TARGET_PROPERTY:${name},COMPILE_DEFINITIONS>,EXCLUDE,^PADPROOF_MUTANT=>,\", \">\"],
+ \"link\": [\"${link_options}\"],
+ \"objects\": [\"$<JOIN:$<TARGET_OBJECTS:${name}>,\", \">\", \"$<TARGET_FILE:padproof_simt>\"]}
+")
+endfunction()
