@@ -28,6 +28,7 @@ void AddCheck(CLI::App& app, int& exit_code);
 void AddReplay(CLI::App& app, int& exit_code);
 void AddMinimize(CLI::App& app, int& exit_code);
 void AddMutants(CLI::App& app, int& exit_code);
+void AddMutate(CLI::App& app, int& exit_code);
 void AddBench(CLI::App& app, int& exit_code);
 void AddDoctor(CLI::App& app, int& exit_code);
 void AddWorker(CLI::App& app, int& exit_code);

@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   padproof::AddReplay(app, exit_code);
   padproof::AddMinimize(app, exit_code);
   padproof::AddMutants(app, exit_code);
+  padproof::AddMutate(app, exit_code);
   padproof::AddList(app, exit_code);
   padproof::AddBench(app, exit_code);
   padproof::AddDoctor(app, exit_code);
