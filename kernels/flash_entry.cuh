@@ -195,6 +195,7 @@ constexpr KernelTraits TraitsOf(int tile_q, int tile_k, bool returns_lse) {
   traits.tile_k = tile_k;
   traits.returns_lse = returns_lse ? 1 : 0;
   traits.promises.refusals = Refusals::none;
+  traits.promises.bad_input = BadInput::refused;
   // One rescale a tile; scores and O are sums in the order of dims and keys; expf(score - shift).
   traits.numerics.tile_keys = tile_k;
   traits.numerics.in_order_keys = tile_k;

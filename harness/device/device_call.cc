@@ -56,36 +56,18 @@ DeviceCall::~DeviceCall() {
   if (!device_is_lost) device_.release(data_);
 }
 
-template <class T>
-void DeviceCall::Move(T*& pointer) const {
-  if (pointer == nullptr) return;
-  const auto address = reinterpret_cast<uintptr_t>(pointer);
-  for (size_t n = 0; n < memory_.size(); ++n) {
-    const auto begin = reinterpret_cast<uintptr_t>(memory_[n].begin);
-    const bool inside =
-        address >= begin + kGuardBytes && address <= begin + memory_[n].bytes - kGuardBytes;
-    if (!inside) continue;
-    uint8_t* moved = data_ + offsets_[n] + (address - begin);
-    std::memcpy(&pointer, &moved, sizeof moved);  // whatever T is, void and const included
-    return;
-  }
-  PADPROOF_CHECK(!"a pointer of the arguments leads into no buffer of the problem");
-}
-
 AttentionArgs DeviceCall::Moved(AttentionArgs args) const {
-  static_assert(sizeof(AttentionArgs) == 1056, "a new field: if it is a pointer, move it below");
-  for (Tensor* tensor : {&args.q, &args.k, &args.v, &args.o, &args.lse, &args.d_o, &args.dq,
-                         &args.dk, &args.dv, &args.attn_mask, &args.attn_bias, &args.dbias}) {
-    Move(tensor->data);
-  }
-  for (const int32_t** lengths :
-       {&args.seqused_q, &args.seqused_k, &args.leftpad_q, &args.leftpad_k, &args.cu_seqlens_q,
-        &args.cu_seqlens_k, &args.block_table}) {
-    Move(*lengths);
-  }
-  Move(args.alibi_slopes);
-  Move(args.sink);
-  Move(args.workspace);
+  ForEachPointer(args, [&](const void* pointer) -> const void* {
+    const auto* address = static_cast<const uint8_t*>(pointer);
+    for (size_t n = 0; n < memory_.size(); ++n) {
+      const uint8_t* begin = memory_[n].begin;
+      const bool inside =
+          address >= begin + kGuardBytes && address <= begin + memory_[n].bytes - kGuardBytes;
+      if (inside) return data_ + offsets_[n] + (address - begin);
+    }
+    PADPROOF_CHECK(!"a pointer of the arguments leads into no buffer of the problem");
+    return nullptr;
+  });
   return args;
 }
 
@@ -111,15 +93,24 @@ std::string DeviceCall::Finish() {
   return {};
 }
 
+namespace {
+
+Called CalledWith(const Status& status) {
+  if (status.code == StatusCode::ok) return {};
+  return {status.code, status.reason != nullptr ? status.reason : "no reason given"};
+}
+
+}  // namespace
+
+Called CallOnHost(const KernelRow& kernel, const AttentionArgs& args, bool backward) {
+  return CalledWith((backward ? kernel.backward : kernel.forward)(args));
+}
+
 Called Call(const KernelRow& kernel, Problem& problem, const AttentionArgs& args, bool backward) {
+  if (kernel.device == nullptr) return CallOnHost(kernel, args, backward);
   const LaunchFunction launch = backward ? kernel.backward : kernel.forward;
-  const auto called = [](const Status& status) {
-    if (status.code == StatusCode::ok) return Called{};
-    return Called{status.code, status.reason != nullptr ? status.reason : "no reason given"};
-  };
-  if (kernel.device == nullptr) return called(launch(args));
   DeviceCall on_device(*kernel.device, problem.Memory());
-  Called result = called(launch(on_device.Moved(args)));
+  Called result = CalledWith(launch(on_device.Moved(args)));
   const std::string error = on_device.Finish();
   if (error.empty()) return result;
   const bool told = result.code == StatusCode::failed;

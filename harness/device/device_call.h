@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -25,6 +26,32 @@ struct Called {
 /// is wrong after the call is StatusCode::failed with CUDA's name for it, also where the kernel
 /// itself said ok. Throws DeviceError when the call could not even be prepared.
 Called Call(const KernelRow& kernel, Problem& problem, const AttentionArgs& args, bool backward);
+
+/// The same of a row on the host, with `args` as they are.
+Called CallOnHost(const KernelRow& kernel, const AttentionArgs& args, bool backward);
+
+/// Puts visit(pointer) in the place of every pointer of the arguments that is not null.
+template <class Visit>
+void ForEachPointer(AttentionArgs& args, Visit visit) {
+  static_assert(sizeof(AttentionArgs) == 1056, "a new field: if it is a pointer, visit it below");
+  const auto move = [&](auto*& pointer) {
+    if (pointer == nullptr) return;
+    const void* moved = visit(static_cast<const void*>(pointer));
+    std::memcpy(&pointer, &moved, sizeof moved);  // whatever it points to, void and const included
+  };
+  for (Tensor* tensor : {&args.q, &args.k, &args.v, &args.o, &args.lse, &args.d_o, &args.dq,
+                         &args.dk, &args.dv, &args.attn_mask, &args.attn_bias, &args.dbias}) {
+    move(tensor->data);
+  }
+  for (const int32_t** lengths :
+       {&args.seqused_q, &args.seqused_k, &args.leftpad_q, &args.leftpad_k, &args.cu_seqlens_q,
+        &args.cu_seqlens_k, &args.block_table}) {
+    move(*lengths);
+  }
+  move(args.alibi_slopes);
+  move(args.sink);
+  move(args.workspace);
+}
 
 /// The device refused before the kernel ran: nothing about the kernel is known.
 class DeviceError : public std::runtime_error {
@@ -52,9 +79,6 @@ class DeviceCall {
   std::string Finish();
 
  private:
-  template <class T>
-  void Move(T*& pointer) const;
-
   const DeviceTable& device_;
   std::vector<Problem::Stretch> memory_;
   std::vector<size_t> offsets_;  // of each stretch in the copy

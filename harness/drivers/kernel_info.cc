@@ -65,6 +65,7 @@ std::string PromisesInWords(const KernelTraits& traits) {
   }
   if (p.hidden_content == HiddenContent::any_bits) words += "; hidden keys may hold any bits";
   if (p.refusals == Refusals::none) words += "; refuses no case that it takes";
+  if (p.bad_input == BadInput::refused) words += "; refuses wrong arguments";
   if (p.dropout_mask == DropoutMask::of_sizes) words += "; other sizes, another dropout mask";
   return words;
 }

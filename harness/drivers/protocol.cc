@@ -36,6 +36,7 @@ json ToJsonValue(const KernelTraits& t) {
           {"dropout_mask", t.promises.dropout_mask},
           {"hidden_content", t.promises.hidden_content},
           {"refusals", t.promises.refusals},
+          {"bad_input", t.promises.bad_input},
           {"p_rounding", n.p_rounding},
           {"p_underflow", n.p_underflow},
           {"score_rounding", n.score_rounding},
@@ -83,6 +84,7 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("dropout_mask").get_to(t.promises.dropout_mask);
   j.at("hidden_content").get_to(t.promises.hidden_content);
   j.at("refusals").get_to(t.promises.refusals);
+  j.at("bad_input").get_to(t.promises.bad_input);
   NumericsProfile& n = t.numerics;
   j.at("p_rounding").get_to(n.p_rounding);
   j.at("p_underflow").get_to(n.p_underflow);

@@ -141,6 +141,10 @@ enum class Determinism : int32_t { both = 0, forward_only = 1, none = 2 };
 /// Whether the entry point may refuse a case that the row's traits take.
 enum class Refusals : int32_t { some = 0, none = 1 };
 
+/// What becomes of arguments that are wrong: a null tensor, lengths beyond their slots, another
+/// dtype.
+enum class BadInput : int32_t { unspecified = 0, refused = 1 };
+
 enum class HiddenContent : int32_t { tokens = 0, any_bits = 1 };
 
 /// What else decides which weights dropout drops. A mask drawn one number after another over a
@@ -199,6 +203,7 @@ struct Promises {
   // bits, or, in kernels that multiply a tile by weights of 0 or add -inf, what tokens hold.
   HiddenContent hidden_content = HiddenContent::tokens;
   Refusals refusals = Refusals::some;
+  BadInput bad_input = BadInput::unspecified;
 };
 
 /// Capabilities and promises; plain data without pointers.

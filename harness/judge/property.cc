@@ -52,6 +52,7 @@ const char* WhyInapplicable(const Property& property, std::string_view backend,
                             bool has_host_twin) {
   if (property.with_host_twin_only && !has_host_twin)
     return "is not on a device with a row of its name on the host";
+  if (property.on_host_only && backend == "cuda") return "its memory is a device's";
   if (property.scheduled_only && !TakesSchedule(backend))
     return "its backend takes no order of blocks and threads";
   return property.inapplicable(traits, has_forward, has_backward);

@@ -21,14 +21,13 @@ std::string Spell(double x, int digits) {
   return text;
 }
 
-}  // namespace
-
-std::optional<Verdict> Launch(const KernelRow& kernel, Problem& problem, bool backward) {
+std::optional<Verdict> LaunchBy(const Launcher& launcher, const KernelRow& kernel, Problem& problem,
+                                bool backward) {
   AttentionArgs args = problem.Args(backward);
   if (kernel.workspace_bytes != nullptr) {
     args.workspace = problem.PrepareWorkspace(kernel.workspace_bytes(args));
   }
-  const Called called = Call(kernel, problem, args, backward);
+  const Called called = launcher(kernel, problem, args, backward);
   switch (called.code) {
     case StatusCode::ok:
       return std::nullopt;
@@ -44,8 +43,6 @@ std::optional<Verdict> Launch(const KernelRow& kernel, Problem& problem, bool ba
   failure.got = called.reason;
   return Verdict::Fails(failure);
 }
-
-namespace {
 
 /// The convention of rows that store LSE = 0 for a query that sees no key.
 void StoreZeroLse(Problem& problem) {
@@ -139,13 +136,16 @@ Case WithAllowedFill(const KernelTraits& traits, Case c) {
   return c;
 }
 
-std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem, Fill stored_pads) {
+namespace {
+
+std::optional<Verdict> RunBy(const Launcher& launcher, const KernelRow& kernel, Problem& problem,
+                             Fill stored_pads) {
   const bool backward = problem.c().backward;
   PADPROOF_CHECK(kernel.forward != nullptr || backward);
   PADPROOF_CHECK(kernel.backward != nullptr || !backward);
   if (auto verdict = KnowDropped(kernel, problem)) return verdict;
   if (kernel.forward != nullptr) {
-    if (auto verdict = Launch(kernel, problem, false)) return verdict;
+    if (auto verdict = LaunchBy(launcher, kernel, problem, false)) return verdict;
   } else {
     reference::StoreForward(problem);
     if (kernel.traits.promises.empty_lse == EmptyLse::zero) StoreZeroLse(problem);
@@ -156,9 +156,24 @@ std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem, Fill store
   // A row that leaves pads of its outputs alone would else read the prefill pattern there, which is
   // NaN and may be more than it promises to stand.
   const bool untouched = kernel.traits.promises.pad_outputs == PadOutputs::untouched;
-  if (kernel.forward == nullptr || !untouched) return Launch(kernel, problem, true);
+  if (kernel.forward == nullptr || !untouched) return LaunchBy(launcher, kernel, problem, true);
   const StoredPads pads(problem, stored_pads);
-  return Launch(kernel, problem, true);
+  return LaunchBy(launcher, kernel, problem, true);
+}
+
+}  // namespace
+
+std::optional<Verdict> Launch(const KernelRow& kernel, Problem& problem, bool backward) {
+  return LaunchBy(Call, kernel, problem, backward);
+}
+
+std::optional<Verdict> RunWith(const Launcher& launcher, const KernelRow& kernel,
+                               Problem& problem) {
+  return RunBy(launcher, kernel, problem, AllowedFill(kernel.traits, problem.c().fill));
+}
+
+std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem, Fill stored_pads) {
+  return RunBy(Call, kernel, problem, stored_pads);
 }
 
 std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem) {
