@@ -26,9 +26,6 @@
 
 namespace padproof::torch_sdpa {
 
-/// How the mask is told: bool, True keeps the pair; or fp32, 0 keeps it and -inf removes it.
-enum class MaskForm { boolean, additive };
-
 inline at::ScalarType ScalarTypeOf(Dtype dtype) {
   switch (dtype) {
     case Dtype::f16:
@@ -50,11 +47,12 @@ inline void Store(const at::Tensor& result, const Tensor& to, Dtype dtype) {
   View(to, dtype).copy_(result);
 }
 
-/// dQ, dK, dV, each [b, h, s, d].
+/// dQ, dK, dV, each [b, h, s, d], and dBias if it is there.
 inline void StoreGradients(const std::vector<at::Tensor>& gradients, const AttentionArgs& args) {
   Store(gradients[0], args.dq, args.dtype);
   Store(gradients[1], args.dk, args.dtype);
   Store(gradients[2], args.dv, args.dtype);
+  if (gradients.size() > 3) Store(gradients[3], args.dbias, args.dtype);
 }
 
 /// [b, 1, q, k] of bool: the slots hold a real query and a real key, and that query sees that key.
@@ -79,9 +77,32 @@ inline at::Tensor Keep(const AttentionArgs& args) {
   return keep;
 }
 
-inline at::Tensor Additive(const at::Tensor& keep) {
-  return at::zeros(keep.sizes(), at::kFloat)
-      .masked_fill_(keep.logical_not(), -std::numeric_limits<float>::infinity());
+/// The mask tensor of the case, under its own strides: what repeats over heads has stride 0.
+inline at::Tensor MaskTensor(const AttentionArgs& args) {
+  const bool boolean = args.mask_form == MaskForm::boolean;
+  return at::from_blob(args.attn_mask.data, at::IntArrayRef(args.attn_mask.size, 4),
+                       at::IntArrayRef(args.attn_mask.stride, 4),
+                       boolean ? at::kBool : ScalarTypeOf(args.dtype));
+}
+
+/// The dense bias in its storage type, undefined without one.
+inline at::Tensor DenseBias(const AttentionArgs& args) {
+  return args.attn_bias.data != nullptr ? View(args.attn_bias, args.dtype) : at::Tensor();
+}
+
+/// bool, True keeps: the case's mask tensor, or what its lengths and mask say.
+inline at::Tensor BoolMask(const AttentionArgs& args) {
+  return args.mask_form == MaskForm::boolean ? MaskTensor(args) : Keep(args);
+}
+
+/// What is added to the scores: the case's mask tensor, or `bias` where `Keep` says True, 0 without
+/// one, and -inf elsewhere, in fp32.
+inline at::Tensor AdditiveMask(const AttentionArgs& args, const at::Tensor& bias) {
+  if (args.mask_form == MaskForm::additive) return MaskTensor(args);
+  const at::Tensor hidden = Keep(args).logical_not();
+  const at::Tensor added =
+      bias.defined() ? bias.to(at::kFloat) : at::zeros(hidden.sizes(), at::kFloat);
+  return added.masked_fill(hidden, -std::numeric_limits<float>::infinity());
 }
 
 /// [b, s] of bool: the slot holds no real token.
@@ -211,14 +232,14 @@ Status Guarded(Body body) {
 /// turns a bool mask into an additive one and answers empty tensors itself (zeros).
 struct PublicDoor {
   at::SDPBackend backend;
-  MaskForm form;
+  MaskForm form;  // boolean or additive
 
   Status Forward(const AttentionArgs& args) const {
     return Guarded([&]() -> Status {
       const ForcedBackend forced(backend);
       const at::NoGradGuard no_grad;
       const auto [q, k, v] = Inputs(args);
-      const at::Tensor mask = AttentionMask(args);
+      const at::Tensor mask = AttentionMask(args, DenseBias(args));
       Store(Attend(args, q, k, v, mask), args.o, args.dtype);
       return kOk;
     });
@@ -229,10 +250,13 @@ struct PublicDoor {
     return Guarded([&]() -> Status {
       const ForcedBackend forced(backend);
       auto [q, k, v] = Inputs(args);
-      const at::Tensor mask = AttentionMask(args);
-      for (at::Tensor* leaf : {&q, &k, &v}) leaf->set_requires_grad(true);
-      const auto gradients = torch::autograd::grad({Attend(args, q, k, v, mask)}, {q, k, v},
-                                                   {View(args.d_o, args.dtype)});
+      at::Tensor bias = DenseBias(args);
+      std::vector<at::Tensor> leaves{q, k, v};
+      // Without a query the answer is made without the mask.
+      if (args.dbias.data != nullptr && bias.numel() > 0) leaves.push_back(bias);
+      for (at::Tensor& leaf : leaves) leaf.set_requires_grad(true);
+      const auto gradients = torch::autograd::grad(
+          {Attend(args, q, k, v, AttentionMask(args, bias))}, leaves, {View(args.d_o, args.dtype)});
       const at::NoGradGuard no_grad;
       StoreGradients(gradients, args);
       return kOk;
@@ -243,8 +267,8 @@ struct PublicDoor {
   static std::tuple<at::Tensor, at::Tensor, at::Tensor> Inputs(const AttentionArgs& args) {
     return {View(args.q, args.dtype), View(args.k, args.dtype), View(args.v, args.dtype)};
   }
-  at::Tensor AttentionMask(const AttentionArgs& args) const {
-    return form == MaskForm::boolean ? Keep(args) : Additive(Keep(args));
+  at::Tensor AttentionMask(const AttentionArgs& args, const at::Tensor& bias) const {
+    return form == MaskForm::boolean ? BoolMask(args) : AdditiveMask(args, bias);
   }
   static at::Tensor Attend(const AttentionArgs& args, const at::Tensor& q, const at::Tensor& k,
                            const at::Tensor& v, const at::Tensor& mask) {

@@ -1,6 +1,7 @@
 // LibTorch's CPU flash attention: tiles of 512 keys, online softmax, fp32 accumulation. Through two
 // doors: scaled_dot_product_attention with a bool mask, as users call it (no LSE, gradients by
-// autograd), and the operator behind it with an additive mask, which returns and reads the LSE.
+// autograd), and the operator behind it with an additive mask, which returns and reads the LSE. The
+// mask carries a dense bias; a mask that wants a gradient is not this backend's.
 //
 // fp32 and 16-bit inputs are rows of their own, for their arithmetic differs. In 16 bits P is
 // rounded to storage and exp is a cubic with a relative error of 1.1e-4; and the backward adds up
@@ -14,10 +15,9 @@
 namespace padproof {
 namespace {
 
-using torch_sdpa::Additive;
+using torch_sdpa::AdditiveMask;
+using torch_sdpa::DenseBias;
 using torch_sdpa::Guarded;
-using torch_sdpa::Keep;
-using torch_sdpa::MaskForm;
 using torch_sdpa::PublicDoor;
 using torch_sdpa::Store;
 using torch_sdpa::View;
@@ -44,7 +44,8 @@ Status ForwardOperator(const AttentionArgs& args) {
     const at::NoGradGuard no_grad;
     const auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
         View(args.q, args.dtype), View(args.k, args.dtype), View(args.v, args.dtype),
-        /*dropout_p=*/0.0, /*is_causal=*/false, Additive(Keep(args)), args.softmax_scale);
+        /*dropout_p=*/0.0, /*is_causal=*/false, AdditiveMask(args, DenseBias(args)),
+        args.softmax_scale);
     Store(out, args.o, args.dtype);
     View(args.lse, Dtype::f32).squeeze(-1).copy_(lse);
     return kOk;
@@ -59,7 +60,7 @@ Status BackwardOperator(const AttentionArgs& args) {
         View(args.d_o, args.dtype), View(args.q, args.dtype), View(args.k, args.dtype),
         View(args.v, args.dtype), View(args.o, args.dtype), View(args.lse, Dtype::f32).squeeze(-1),
         /*dropout_p=*/0.0,
-        /*is_causal=*/false, Additive(Keep(args)), args.softmax_scale);
+        /*is_causal=*/false, AdditiveMask(args, DenseBias(args)), args.softmax_scale);
     Store(dq, args.dq, args.dtype);
     Store(dk, args.dk, args.dtype);
     Store(dv, args.dv, args.dtype);
@@ -85,18 +86,20 @@ constexpr NumericsProfile kHalf{
 // The 16-bit backward is not registered: it accumulates dQ, dK and dV in storage precision, with
 // one rounding a block of slots, and no field of the profile states where those blocks lie.
 
-constexpr KernelTraits TraitsOf(Set<Dtype> dtypes, const NumericsProfile& numerics,
-                                bool returns_lse) {
+constexpr KernelTraits TraitsOf(Set<Dtype> dtypes, const NumericsProfile& numerics, MaskForm form) {
+  const bool additive = form == MaskForm::additive;  // the operator, which returns an LSE
   return {
       .dtypes = dtypes,
       .layouts = SetOf(Layout::bhsd, Layout::bshd),
       .strides = SetOf(Strides::contiguous, Strides::row_padded, Strides::offset),
       .masks = Set<Mask>::All(),
       .pad_sides = SetOf(PadSide::right, PadSide::left),
+      .mask_forms = SetOf(MaskForm::lengths, form),
+      .biases = additive ? SetOf(Bias::none, Bias::dense) : SetOf(Bias::none),
       .seqlen_k_min = 1,  // an empty K and V: see torch_sdpa_math.cc
       .tile_q = 32,
       .tile_k = 512,
-      .returns_lse = returns_lse ? 1 : 0,
+      .returns_lse = additive ? 1 : 0,
       // An empty row is zero by intent: pytorch/pytorch#133882. Its LSE is the log of a sum that
       // is set to 1 lest it be 0. Masked keys are multiplied by 0, so a zero takes their sign.
       .promises = {.pad_content = PadContent::finite_scores,
@@ -110,7 +113,7 @@ PADPROOF_KERNEL({.name = "torch_sdpa_flash.bool",
                  .file = kFile,
                  .summary = "LibTorch SDPA, CPU flash backend, bool mask, fp32",
                  .source = kSource,
-                 .traits = TraitsOf(SetOf(Dtype::f32), kFloat, /*returns_lse=*/false),
+                 .traits = TraitsOf(SetOf(Dtype::f32), kFloat, MaskForm::boolean),
                  .forward = ForwardPublic,
                  .backward = BackwardPublic,
                  .workspace_bytes = nullptr});
@@ -120,7 +123,7 @@ PADPROOF_KERNEL({.name = "torch_sdpa_flash.additive",
                  .file = kFile,
                  .summary = "LibTorch CPU flash operator, additive mask, fp32",
                  .source = kSource,
-                 .traits = TraitsOf(SetOf(Dtype::f32), kFloat, /*returns_lse=*/true),
+                 .traits = TraitsOf(SetOf(Dtype::f32), kFloat, MaskForm::additive),
                  .forward = ForwardOperator,
                  .backward = BackwardOperator,
                  .workspace_bytes = nullptr});
@@ -130,7 +133,7 @@ PADPROOF_KERNEL({.name = "torch_sdpa_flash.bool16",
                  .file = kFile,
                  .summary = "LibTorch SDPA, CPU flash backend, bool mask, f16 and bf16",
                  .source = kSource,
-                 .traits = TraitsOf(SetOf(Dtype::f16, Dtype::bf16), kHalf, false),
+                 .traits = TraitsOf(SetOf(Dtype::f16, Dtype::bf16), kHalf, MaskForm::boolean),
                  .forward = ForwardPublic,
                  .backward = nullptr,
                  .workspace_bytes = nullptr});
@@ -140,7 +143,7 @@ PADPROOF_KERNEL({.name = "torch_sdpa_flash.additive16",
                  .file = kFile,
                  .summary = "LibTorch CPU flash operator, additive mask, f16 and bf16",
                  .source = kSource,
-                 .traits = TraitsOf(SetOf(Dtype::f16, Dtype::bf16), kHalf, /*returns_lse=*/true),
+                 .traits = TraitsOf(SetOf(Dtype::f16, Dtype::bf16), kHalf, MaskForm::additive),
                  .forward = ForwardOperator,
                  .backward = nullptr,
                  .workspace_bytes = nullptr});

@@ -1,7 +1,8 @@
 // LibTorch's scaled_dot_product_attention on the math backend: Q and K scaled by sqrt(scale), one
 // matrix product, the mask added, a safe softmax, another product; 16-bit inputs are widened to
 // fp32 first. Rows by the form of the mask; the public door adds -inf where a bool mask says
-// False, so their promises are the same.
+// False, so their promises are the same. An additive mask carries a dense bias, and its gradient
+// where it asks for one (scaled_dot_product_attention: attn_mask of floats is added to the score).
 //
 // With an empty K and V the output is memory that nobody wrote, in every dtype and on every CPU
 // backend (LibTorch 2.13: `head_independence` with lens_q=1 lens_k=0 heads=2 dim=1 shows what was
@@ -12,7 +13,6 @@
 namespace padproof {
 namespace {
 
-using torch_sdpa::MaskForm;
 using torch_sdpa::PublicDoor;
 
 constexpr PublicDoor kBool{at::SDPBackend::math, MaskForm::boolean};
@@ -22,13 +22,14 @@ constexpr const char* kSource =
     "pytorch/pytorch#101967: a NaN in a masked key or value reaches the output, since the mask is "
     "added to the score and its zero weight multiplied";
 
-constexpr KernelTraits MakeTraits() {
+constexpr KernelTraits BoolTraits() {
   return {
       .dtypes = Set<Dtype>::All(),
       .layouts = SetOf(Layout::bhsd, Layout::bshd),
       .strides = Set<Strides>::All(),
       .masks = Set<Mask>::All(),
       .pad_sides = SetOf(PadSide::right, PadSide::left),
+      .mask_forms = SetOf(MaskForm::lengths, MaskForm::boolean),
       .features = SetOf(Feature::gqa, Feature::dim_v),
       .seqlen_k_min = 1,
       // An empty row is zero by intent: pytorch/pytorch#131060, #133882.
@@ -42,7 +43,13 @@ constexpr KernelTraits MakeTraits() {
   };
 }
 
-constexpr KernelTraits kTraits = MakeTraits();
+constexpr KernelTraits AdditiveTraits() {
+  KernelTraits traits = BoolTraits();
+  traits.mask_forms = SetOf(MaskForm::lengths, MaskForm::additive);
+  traits.biases = SetOf(Bias::none, Bias::dense);
+  traits.features = SetOf(Feature::gqa, Feature::dim_v, Feature::dbias);
+  return traits;
+}
 
 Status ForwardBool(const AttentionArgs& args) { return kBool.Forward(args); }
 Status BackwardBool(const AttentionArgs& args) { return kBool.Backward(args); }
@@ -54,7 +61,7 @@ PADPROOF_KERNEL({.name = "torch_sdpa_math.bool",
                  .file = "kernels/torch_sdpa_math.cc",
                  .summary = "LibTorch SDPA, math backend, bool mask (True keeps)",
                  .source = kSource,
-                 .traits = kTraits,
+                 .traits = BoolTraits(),
                  .forward = ForwardBool,
                  .backward = BackwardBool,
                  .workspace_bytes = nullptr});
@@ -62,9 +69,9 @@ PADPROOF_KERNEL({.name = "torch_sdpa_math.bool",
 PADPROOF_KERNEL({.name = "torch_sdpa_math.additive",
                  .backend = "cpu",
                  .file = "kernels/torch_sdpa_math.cc",
-                 .summary = "LibTorch SDPA, math backend, additive mask (0 or -inf)",
+                 .summary = "LibTorch SDPA, math backend, additive mask",
                  .source = kSource,
-                 .traits = kTraits,
+                 .traits = AdditiveTraits(),
                  .forward = ForwardAdditive,
                  .backward = BackwardAdditive,
                  .workspace_bytes = nullptr});

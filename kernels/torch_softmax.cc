@@ -1,7 +1,8 @@
 // Attention in eager steps around LibTorch's softmaxes, as code without a fused kernel writes it:
-// Q K^T in fp32, times the scale, the softmax of masked scores, P V. `masked_fill` puts -inf where
-// a key is hidden and calls softmax, gradients by autograd. The others call _masked_softmax, whose
-// loop skips hidden keys (so a masked score may be anything), and its backward:
+// Q K^T in fp32, times the scale, a dense bias, the softmax of masked scores, P V. `masked_fill`
+// puts -inf where a key is hidden and calls softmax, gradients by autograd. The others call
+// _masked_softmax, whose loop skips hidden keys (so a masked score may be anything), and its
+// backward:
 //   src_mask      mask type 0: one [L, L] for all sequences
 //   key_padding   mask type 1: [B, L], whose kernel says L and means the keys
 //   generic       mask type 2: of the shape of the scores
@@ -21,6 +22,7 @@
 namespace padproof {
 namespace {
 
+using torch_sdpa::DenseBias;
 using torch_sdpa::EmptiesPaddedQuery;
 using torch_sdpa::Guarded;
 using torch_sdpa::Hidden;
@@ -36,35 +38,41 @@ using torch_sdpa::WithSlots;
 
 at::Tensor Widened(const Tensor& t, Dtype dtype) { return View(t, dtype).to(at::kFloat); }
 
-at::Tensor ScoresOf(const AttentionArgs& args, const at::Tensor& q, const at::Tensor& k) {
-  return at::matmul(q, k.transpose(2, 3)).mul(args.softmax_scale);
+/// `bias`: undefined for none.
+at::Tensor ScoresOf(const AttentionArgs& args, const at::Tensor& q, const at::Tensor& k,
+                    const at::Tensor& bias) {
+  const at::Tensor scores = at::matmul(q, k.transpose(2, 3)).mul(args.softmax_scale);
+  return bias.defined() ? scores.add(bias.to(at::kFloat)) : scores;
 }
 
 // ---- softmax of masked_fill(-inf) ---------------------------------------------------------------
 
-at::Tensor AttendFilled(const AttentionArgs& args, const at::Tensor& q, const at::Tensor& k,
-                        const at::Tensor& v) {
-  const at::Tensor scores =
-      ScoresOf(args, q, k).masked_fill(Hidden(args), -std::numeric_limits<float>::infinity());
-  return at::matmul(at::softmax(scores, -1), v);
+at::Tensor AttendFilled(const AttentionArgs& args, const std::vector<at::Tensor>& inputs,
+                        const at::Tensor& bias) {
+  const at::Tensor scores = ScoresOf(args, inputs[0], inputs[1], bias)
+                                .masked_fill(Hidden(args), -std::numeric_limits<float>::infinity());
+  return at::matmul(at::softmax(scores, -1), inputs[2]);
+}
+
+std::vector<at::Tensor> WidenedInputs(const AttentionArgs& args) {
+  return {Widened(args.q, args.dtype), Widened(args.k, args.dtype), Widened(args.v, args.dtype)};
 }
 
 Status ForwardFilled(const AttentionArgs& args) {
   return Guarded([&]() -> Status {
     const at::NoGradGuard no_grad;
-    Store(AttendFilled(args, Widened(args.q, args.dtype), Widened(args.k, args.dtype),
-                       Widened(args.v, args.dtype)),
-          args.o, args.dtype);
+    Store(AttendFilled(args, WidenedInputs(args), DenseBias(args)), args.o, args.dtype);
     return kOk;
   });
 }
 
 Status BackwardFilled(const AttentionArgs& args) {
   return Guarded([&]() -> Status {
-    at::Tensor q = Widened(args.q, args.dtype).detach(), k = Widened(args.k, args.dtype).detach(),
-               v = Widened(args.v, args.dtype).detach();
-    for (at::Tensor* leaf : {&q, &k, &v}) leaf->set_requires_grad(true);
-    const auto gradients = torch::autograd::grad({AttendFilled(args, q, k, v)}, {q, k, v},
+    std::vector<at::Tensor> leaves = WidenedInputs(args);
+    if (args.dbias.data != nullptr) leaves.push_back(Widened(args.attn_bias, args.dtype));
+    for (at::Tensor& leaf : leaves) leaf.detach_().set_requires_grad(true);
+    const at::Tensor bias = leaves.size() > 3 ? leaves[3] : at::Tensor();
+    const auto gradients = torch::autograd::grad({AttendFilled(args, leaves, bias)}, leaves,
                                                  {LossGradient(args).to(at::kFloat)});
     const at::NoGradGuard no_grad;
     StoreGradients(gradients, args);
@@ -106,11 +114,14 @@ struct MaskedSoftmax {
       at::Tensor d_o = LossGradient(args).to(at::kFloat);
       if (IsSquare()) d_o = WithSlots(d_o, SquareSlots(args));
       const at::Tensor p = Weights(args, q, k, mask), dp = at::matmul(d_o, v.transpose(2, 3));
-      const at::Tensor ds =
-          at::_masked_softmax_backward(dp, p, Spread(mask, p), -1).mul(args.softmax_scale);
+      const at::Tensor d_score = at::_masked_softmax_backward(dp, p, Spread(mask, p), -1);
+      const at::Tensor ds = d_score.mul(args.softmax_scale);
       StoreSlots(at::matmul(ds, k), args.dq, args.dtype);
       StoreSlots(at::matmul(ds.transpose(2, 3), q), args.dk, args.dtype);
       StoreSlots(at::matmul(p.transpose(2, 3), d_o), args.dv, args.dtype);
+      if (args.dbias.data != nullptr) {
+        StoreSlots(d_score.narrow(3, 0, args.seqlen_k), args.dbias, args.dtype);
+      }
       return kOk;
     });
   }
@@ -130,10 +141,16 @@ struct MaskedSoftmax {
     if (IsSquare()) return SquareMaskOf(args, type);
     return Hidden(args).expand({args.batch, args.heads, args.seqlen_q, args.seqlen_k});
   }
+  static at::Tensor BiasOf(const AttentionArgs& args, const at::Tensor& q, const at::Tensor& k) {
+    const at::Tensor bias = DenseBias(args);
+    if (!bias.defined()) return bias;
+    return at::constant_pad_nd(bias, {0, k.size(2) - bias.size(3), 0, q.size(2) - bias.size(2)}, 0);
+  }
   at::Tensor Weights(const AttentionArgs& args, const at::Tensor& q, const at::Tensor& k,
                      const at::Tensor& mask) const {
     // The last dimension by its index: -1 would take types 0 and 1 through the generic one.
-    return at::_masked_softmax(ScoresOf(args, q, k), mask, /*dim=*/3, static_cast<int64_t>(type));
+    return at::_masked_softmax(ScoresOf(args, q, k, BiasOf(args, q, k)), mask, /*dim=*/3,
+                               static_cast<int64_t>(type));
   }
   at::Tensor Spread(const at::Tensor& mask, const at::Tensor& p) const {
     const at::Tensor wide =
@@ -171,7 +188,8 @@ constexpr KernelTraits TraitsOf(const NumericsProfile& numerics, Set<Mask> masks
           .strides = Set<Strides>::All(),
           .masks = masks,
           .pad_sides = SetOf(PadSide::right, PadSide::left),
-          .features = SetOf(Feature::dim_v),
+          .biases = SetOf(Bias::none, Bias::dense),
+          .features = SetOf(Feature::dim_v, Feature::dbias),
           .seqlen_k_min = 1,  // softmax over no slot is no row at all
           .promises = {.pad_content = PadContent::finite_scores,
                        .empty_row = EmptyRow::nan,
