@@ -272,8 +272,9 @@ struct PublicDoor {
   }
   static at::Tensor Attend(const AttentionArgs& args, const at::Tensor& q, const at::Tensor& k,
                            const at::Tensor& v, const at::Tensor& mask) {
-    return at::scaled_dot_product_attention(q, k, v, mask, 0.0, false, args.softmax_scale,
-                                            args.heads_kv != args.heads);
+    if (args.dropout_p > 0) at::manual_seed(args.dropout_seed);
+    return at::scaled_dot_product_attention(q, k, v, mask, static_cast<double>(args.dropout_p),
+                                            false, args.softmax_scale, args.heads_kv != args.heads);
   }
 };
 

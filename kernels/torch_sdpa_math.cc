@@ -30,11 +30,14 @@ constexpr KernelTraits BoolTraits() {
       .masks = Set<Mask>::All(),
       .pad_sides = SetOf(PadSide::right, PadSide::left),
       .mask_forms = SetOf(MaskForm::lengths, MaskForm::boolean),
-      .features = SetOf(Feature::gqa, Feature::dim_v),
+      .features = SetOf(Feature::gqa, Feature::dim_v, Feature::dropout),
       .seqlen_k_min = 1,
       // An empty row is zero by intent: pytorch/pytorch#131060, #133882.
       // Masked keys are multiplied by 0, so a result of nothing but zeros takes their sign.
-      .promises = {.pad_content = PadContent::finite_scores, .zero_sign = ZeroSign::any},
+      // Dropout draws over the padded matrix, from a generator with a state (at::dropout).
+      .promises = {.pad_content = PadContent::finite_scores,
+                   .zero_sign = ZeroSign::any,
+                   .dropout_mask = DropoutMask::of_sizes},
       .numerics =
           {// Two scalings by a rounded sqrt(scale): four roundings where the bound has two.
            .qk_scale_rounding = 3 * 0x1p-24,
@@ -47,7 +50,7 @@ constexpr KernelTraits AdditiveTraits() {
   KernelTraits traits = BoolTraits();
   traits.mask_forms = SetOf(MaskForm::lengths, MaskForm::additive);
   traits.biases = SetOf(Bias::none, Bias::dense);
-  traits.features = SetOf(Feature::gqa, Feature::dim_v, Feature::dbias);
+  traits.features.bits |= SetOf(Feature::dbias).bits;
   return traits;
 }
 
