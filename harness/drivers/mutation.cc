@@ -1,5 +1,9 @@
 #include "harness/drivers/mutation.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -86,6 +90,23 @@ class Bench {
   Worker worker_;
 };
 
+/// Holds a folder for one run, until the process ends or it is destroyed.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& folder)
+      : file_(open((folder + "/lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644)) {}
+  ~FolderLock() {
+    if (file_ >= 0) close(file_);
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+  bool held() const { return file_ >= 0 && flock(file_, LOCK_EX | LOCK_NB) == 0; }
+
+ private:
+  int file_;
+};
+
 class Trial {
  public:
   Trial(const MutationPlan& plan, const std::vector<Edit>& edits, const MutationEvents& events)
@@ -96,11 +117,19 @@ class Trial {
     if (!recipe) return recipe.error();
     recipe->compile.insert(recipe->compile.end(), plan_.flags.begin(), plan_.flags.end());
     namespace fs = std::filesystem;
+    std::error_code error;
+    fs::create_directories(plan_.folder, error);
+    const FolderLock lock(plan_.folder);
+    if (!lock.held()) {
+      return Tried{.mutations = {},
+                   .refused = plan_.folder +
+                              ": in use by another run, or not to be written; "
+                              "choose another with --folder"};
+    }
     const auto header = PrecompiledHeader(*recipe, fs::path(plan_.folder).parent_path().string());
     if (!header) return header.error();
     for (int n = 0; n < std::max(1, plan_.jobs); ++n) {
       const std::string folder = plan_.folder + "/" + std::to_string(n);
-      std::error_code error;
       fs::create_directories(folder, error);
       if (error) return Error{folder + ": cannot be made: " + error.message()};
       benches_.push_back(std::make_unique<Bench>(plan_, *recipe, *header, folder));

@@ -3,8 +3,12 @@
 
 #include "harness/drivers/mutation.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -166,6 +170,16 @@ TEST_F(MutateTest, BadInputIsToldInOneLine) {
   EXPECT_NE(output_.find("no such file; check the path"), std::string::npos) << output_;
   std::ofstream(folder_ / "toy_attention.equivalent") << "x\n";
   told({}, "toy_attention.equivalent:1: no colon");
+}
+
+TEST_F(MutateTest, TwoRunsDoNotShareAFolder) {
+  const fs::path folder = work_ / "toy_attention";
+  fs::create_directories(folder);
+  const int lock = open((folder / "lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+  ASSERT_EQ(flock(lock, LOCK_EX | LOCK_NB), 0);
+  EXPECT_EQ(Mutate("toy_attention.cu", GuardOfBatch()), 2);
+  EXPECT_NE(output_.find("in use by another run"), std::string::npos) << output_;
+  close(lock);
 }
 
 TEST_F(MutateTest, ListsAndSamplesWithoutTrying) {
