@@ -28,7 +28,7 @@ const char* Inapplicable(const KernelTraits& traits, bool has_forward, bool) {
 }
 
 void Prepare(Case& c, const KernelTraits& traits, Random& random) {
-  EnsureEmptyRow(c, random);
+  EnsureEmptyRow(c, traits, random);
   c.fill = AllowedFill(traits, c.fill);
 }
 
