@@ -18,11 +18,13 @@ int main(int argc, char** argv) {
   padproof::AddCheck(app, exit_code);
   padproof::AddReplay(app, exit_code);
   padproof::AddMinimize(app, exit_code);
+  padproof::AddPromote(app, exit_code);
   padproof::AddMutants(app, exit_code);
   padproof::AddMutate(app, exit_code);
   padproof::AddList(app, exit_code);
   padproof::AddBench(app, exit_code);
   padproof::AddDoctor(app, exit_code);
+  padproof::AddSpell(app, exit_code);
   padproof::AddWorker(app, exit_code);
   try {
     app.parse(argc, argv);

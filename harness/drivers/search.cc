@@ -16,13 +16,6 @@ using Clock = std::chrono::steady_clock;
 // takes longer than this is no less a hang.
 constexpr double kHangShrinkSeconds = 1.0;
 
-std::string FileText(const Finding& f) {
-  std::string text = "# " + f.entry.law + " / " + f.entry.kernel + ": " + f.failure.kind;
-  if (!f.failure.where.empty()) text += " at " + f.failure.where;
-  text += "\n# " + f.failure.expected + "; " + f.failure.got + "\n";
-  return text + Print(f.entry) + "\n";
-}
-
 // Saving picks a fresh name, so two threads must not save at once.
 void Save(Finding& finding, const std::string& corpora) {
   static std::mutex mutex;
@@ -38,7 +31,7 @@ void Save(Finding& finding, const std::string& corpora) {
     return;
   }
   const std::string path = previous.empty() ? FreshName(corpora, finding.entry) : previous;
-  const auto written = WriteDurably(path, FileText(finding));
+  const auto written = WriteDurably(path, CaseFileText(finding));
   if (written)
     finding.saved = path;
   else
@@ -66,6 +59,13 @@ int SizeAt(int index, const SearchOptions& options) {
 }
 
 }  // namespace
+
+std::string CaseFileText(const Finding& f) {
+  std::string text = "# " + f.entry.law + " / " + f.entry.kernel + ": " + f.failure.kind;
+  if (!f.failure.where.empty()) text += " at " + f.failure.where;
+  text += "\n# " + f.failure.expected + "; " + f.failure.got + "\n";
+  return text + Print(f.entry) + "\n";
+}
 
 std::string Inapplicable(const Property& law, const KernelInfo& kernel) {
   if (!kernel.missing.empty()) return "skipped: " + kernel.missing;

@@ -94,6 +94,9 @@ Case NthCase(const KernelInfo& kernel, const Property& law, const SearchOptions&
 Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
             const SearchOptions& options, const SearchEvents& events);
 
+/// What a case file of this finding says: why it is there, then the line.
+std::string CaseFileText(const Finding& finding);
+
 /// Shrinks a failing entry and saves the result over `saved` (if not empty).
 void ShrinkFinding(Finding& finding, const KernelInfo& kernel, Worker& worker,
                    const SearchOptions& options);
