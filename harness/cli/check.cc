@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <vector>
 
 #include "harness/cli/commands.h"
+#include "harness/cli/known_failures.h"
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/device_rows.h"
 #include "harness/drivers/exhaust.h"
@@ -18,6 +20,7 @@ namespace padproof {
 namespace {
 
 struct CheckFlags : SearchFlags {
+  Ledger ledger;
   bool json = false;
   bool verbose = false;
   bool exhaustive = false;
@@ -50,12 +53,20 @@ void PrintEnd(const RunResult& result, const Kernels& kernels, const Laws& laws,
   if (flags.json) {
     fmt::print("{}", TableJson(result));
   } else {
-    fmt::print("{}{}", Table(result, kernels, laws, flags.verbose), Conclusion(result));
+    fmt::print("{}", Table(result, kernels, laws, flags.verbose));
+    PrintKnown(result, flags.ledger);
+    fmt::print("{}", Conclusion(result));
   }
 }
 
+SearchOptions OptionsFor(const CheckFlags& flags) {
+  SearchOptions options = OptionsOf(flags);
+  options.known = &flags.ledger;
+  return options;
+}
+
 int CheckDrawn(const CheckFlags& flags, const Kernels& kernels, const Laws& laws) {
-  const SearchOptions options = OptionsOf(flags);
+  const SearchOptions options = OptionsFor(flags);
   const int jobs = JobsOf(flags.jobs);
   if (!flags.json) {
     fmt::print("padproof check: seed {}, {} kernels, {} laws, {} cases a cell, {} jobs\n",
@@ -89,7 +100,7 @@ int CheckExhaustive(const CheckFlags& flags, const Kernels& kernels, const Laws&
                kernels.size(), laws.size(), cells, cases, jobs);
   }
   Progress progress(flags.json ? 0 : kernels.size() * laws.size(), cases);
-  const ExhaustResult result = Exhaust(kernels, laws, OptionsOf(flags), part, jobs, flags.seconds,
+  const ExhaustResult result = Exhaust(kernels, laws, OptionsFor(flags), part, jobs, flags.seconds,
                                        Show(progress, flags.json));
   progress.Clear();
   PrintEnd(result, kernels, laws, flags);
@@ -102,12 +113,15 @@ int CheckExhaustive(const CheckFlags& flags, const Kernels& kernels, const Laws&
   return ExitCodeOf(result);
 }
 
-int Check(const CheckFlags& flags) {
+int Check(CheckFlags& flags) {
   if (flags.exhaustive && flags.seed_given) {
     return Complain("--exhaustive draws nothing: leave --seed out", kExitUsage);
   }
   const auto laws = FindLaws(flags.laws);
   if (!laws) return Complain(laws.error().message, kExitUsage);
+  const auto ledger = ReadLedger(CorporaOf(flags));
+  if (!ledger) return Complain(ledger.error().message, kExitUsage);
+  flags.ledger = *ledger;
   Worker worker;
   auto kernels = FindKernels(flags.kernels, worker);
   if (!kernels) return Complain(kernels.error().message, kExitUsage);
@@ -116,6 +130,7 @@ int Check(const CheckFlags& flags) {
   if (!kernels->empty() || missing.empty()) {
     exit_code = flags.exhaustive ? CheckExhaustive(flags, *kernels, *laws)
                                  : CheckDrawn(flags, *kernels, *laws);
+    exit_code = std::max(exit_code, JudgeKnown(*ledger, *kernels, *laws, worker, flags.deadline));
   }
   return ReportMissing(missing, exit_code, flags.json);
 }

@@ -50,6 +50,8 @@ struct SearchFlags {
 void AddSearchFlags(CLI::App& command, SearchFlags& flags);
 /// The options of these flags; the seed is chosen and printed by the command.
 SearchOptions OptionsOf(const SearchFlags& flags);
+/// Where --corpora points, also where nothing is saved.
+std::string CorporaOf(const SearchFlags& flags);
 int JobsOf(int flag);
 
 /// --seed, as every command has it that draws; SeedFrom reads it: nothing is 0.

@@ -35,8 +35,12 @@ SearchOptions OptionsOf(const SearchFlags& flags) {
   options.seed = SeedFrom(flags.seed);
   options.cases = flags.cases;
   options.deadline_seconds = flags.deadline;
-  if (!flags.no_save) options.corpora = flags.corpora.empty() ? CorporaDirectory() : flags.corpora;
+  if (!flags.no_save) options.corpora = CorporaOf(flags);
   return options;
+}
+
+std::string CorporaOf(const SearchFlags& flags) {
+  return flags.corpora.empty() ? CorporaDirectory() : flags.corpora;
 }
 
 void AddSeedFlag(CLI::App& command, std::string& seed) {

@@ -54,6 +54,7 @@ void Add(const Cell& piece, Cell& cell) {
   cell.cases += piece.cases;
   cell.held += piece.held;
   cell.out_of_domain += piece.out_of_domain;
+  for (const auto& [identity, cases] : piece.known) cell.known[identity] += cases;
   if (cell.first_unexplained.empty()) cell.first_unexplained = piece.first_unexplained;
   cell.unexplained += piece.unexplained;
   for (const auto& [reason, count] : piece.skipped) cell.skipped[reason] += count;

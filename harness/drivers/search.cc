@@ -134,6 +134,12 @@ bool JudgeInto(Cell& cell, const Case& c, int nth, Worker& worker, const SearchO
     }
     return true;
   }
+  if (options.known != nullptr) {
+    if (const auto* known = options.known->Find({law.name, kernel.id, c}, verdict->failure)) {
+      ++cell.known[known->identity()];
+      return true;
+    }
+  }
   Failure failure = verdict->failure;
   NoteIfNotAlone(failure, kernel, law, c, worker, options);
   cell.finding = Finding{.entry = {law.name, kernel.id, c},

@@ -12,6 +12,7 @@
 #include "harness/drivers/classes.h"
 #include "harness/drivers/corpus.h"
 #include "harness/drivers/kernel_info.h"
+#include "harness/drivers/known.h"
 #include "harness/drivers/shrink.h"
 #include "harness/drivers/worker.h"
 #include "harness/judge/property.h"
@@ -25,7 +26,8 @@ struct SearchOptions {
   double deadline_seconds = 10;  // a case
   bool grow = true;              // the first cases are small; else all are drawn alike
   ShrinkBudget shrink;
-  std::string corpora;  // where failures are saved; "" saves nothing
+  std::string corpora;            // where failures are saved; "" saves nothing
+  const Ledger* known = nullptr;  // failures that end no cell
 };
 
 /// A failure as it is reported.
@@ -54,13 +56,16 @@ struct Cell {
   std::map<std::string, int> skipped;             // reason -> cases
   std::array<int, kClassNames.size()> classes{};  // of the cases that held or failed
   std::map<std::string, double> worst_ratio;      // region -> error / bound, of cases that held
+  std::map<std::string, int> known;               // identity of a known failure -> cases
   std::optional<Finding> finding;
   std::string error;  // the harness itself failed here
   double seconds = 0;
   int64_t scope = 0;  // of an exhaustive run: cases that it was to judge; 0: cases were drawn
 
   /// A cell that should have run and tested nothing is as red as a failure.
-  bool vacuous() const { return inapplicable.empty() && held == 0 && !finding && error.empty(); }
+  bool vacuous() const {
+    return inapplicable.empty() && held == 0 && known.empty() && !finding && error.empty();
+  }
 };
 
 /// One case as it was judged; the references live as long as the call that passes it.

@@ -178,6 +178,7 @@ std::string TableJson(const RunResult& result) {
            {"unexplained", cell.unexplained},
            {"first_unexplained", cell.first_unexplained},
            {"skipped", cell.skipped},
+           {"known", cell.known},
            {"worst_ratio", cell.worst_ratio},
            {"seconds", cell.seconds},
            {"error", cell.error},

@@ -1,0 +1,108 @@
+#include "harness/drivers/known.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "harness/drivers/replay.h"
+#include "harness/drivers/shrink.h"
+#include "harness/judge/property.h"
+
+namespace padproof {
+namespace {
+
+constexpr std::array kKinds{kind::kValue, kind::kNan,    kind::kUnwritten, kind::kGuard,
+                            kind::kInput, kind::kLaunch, kind::kCrash,     kind::kExit,
+                            kind::kHang,  kind::kMemory};
+
+constexpr const char* kForm = "expected 'LAW KERNEL CASE  # KIND at REGION: REASON'";
+
+std::string Trimmed(const std::string& text) {
+  const size_t first = text.find_first_not_of(" \t\r");
+  if (first == std::string::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+/// "nan at pad dk", or "crash" where there is no region.
+Result<Failure> ParseWhat(const std::string& text) {
+  const size_t at = text.find(" at ");
+  Failure failure{.kind = Trimmed(text.substr(0, at))};
+  if (at != std::string::npos) failure.region = Trimmed(text.substr(at + 4));
+  if (std::find(kKinds.begin(), kKinds.end(), failure.kind) != kKinds.end()) return failure;
+  std::string kinds;
+  for (const char* kind : kKinds) kinds += std::string(kinds.empty() ? "" : ", ") + kind;
+  return Error{"'" + failure.kind + "' is no kind of failure; there are " + kinds};
+}
+
+Result<KnownFailure> ParseKnown(const std::string& line) {
+  const size_t hash = line.find('#');
+  const size_t colon = hash == std::string::npos ? hash : line.find(": ", hash);
+  if (colon == std::string::npos || Trimmed(line.substr(colon + 1)).empty()) return Error{kForm};
+  const auto entry = ParseEntry(Trimmed(line.substr(0, hash)));
+  if (!entry) return Error{entry.error().message};
+  if (FindProperty(entry->law) == nullptr) {
+    return Error{"no law is called '" + entry->law + "'; see 'padproof list'"};
+  }
+  auto failure = ParseWhat(line.substr(hash + 1, colon - hash - 1));
+  if (!failure) return failure.error();
+  return KnownFailure{
+      .entry = *entry, .failure = *failure, .reason = Trimmed(line.substr(colon + 1))};
+}
+
+}  // namespace
+
+std::string KnownFailure::identity() const { return IdentityOf(entry.law, entry.kernel, failure); }
+
+const KnownFailure* Ledger::Find(const std::string& identity) const {
+  const auto found = by_identity_.find(identity);
+  return found == by_identity_.end() ? nullptr : &found->second;
+}
+
+const KnownFailure* Ledger::Find(const Entry& entry, const Failure& failure) const {
+  return by_identity_.empty() ? nullptr : Find(IdentityOf(entry.law, entry.kernel, failure));
+}
+
+void Ledger::Add(KnownFailure known) {
+  std::string identity = known.identity();
+  by_identity_.try_emplace(std::move(identity), std::move(known));
+}
+
+Result<Ledger> ReadLedger(const std::string& directory) {
+  const std::string path = (std::filesystem::path(directory) / "known.txt").string();
+  Ledger ledger;
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return ledger;
+  std::ifstream in(path);
+  if (!in) return Error{path + ": cannot be read: " + std::strerror(errno)};
+  std::string line;
+  for (int number = 1; std::getline(in, line); ++number) {
+    line = Trimmed(line);
+    if (line.empty() || line.front() == '#') continue;
+    auto known = ParseKnown(line);
+    const std::string place = path + ":" + std::to_string(number);
+    if (!known) return Error{place + ": " + known.error().message};
+    known->place = place;
+    if (const KnownFailure* twin = ledger.Find(known->identity())) {
+      return Error{place + ": the same failure as " + twin->place + "; remove one"};
+    }
+    ledger.Add(std::move(*known));
+  }
+  if (in.bad()) return Error{path + ": is not a readable file"};
+  return ledger;
+}
+
+std::string StillFails(const KnownFailure& known, Worker& worker, double deadline_seconds) {
+  const auto verdict = Replay(known.entry, worker, deadline_seconds);
+  if (!verdict) return known.place + ": " + verdict.error().message;
+  if (verdict->outcome != Outcome::fails) {
+    return known.place + ": fixed: remove the line (" + Print(known.entry) + ")";
+  }
+  const std::string now = IdentityOf(known.entry.law, known.entry.kernel, verdict->failure);
+  if (now == known.identity()) return {};
+  return known.place + ": it fails in another way now, " + now + ": look again, then mend the line";
+}
+
+}  // namespace padproof
