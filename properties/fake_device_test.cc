@@ -49,6 +49,11 @@ TEST(FakeDevice, LawsSayWhatTheySayOnTheHost) {
     const KernelRow* twin = HostTwin(*row);
     ASSERT_NE(twin, nullptr);
     const KernelInfo info = Describe(*row, "");
+    // Atomics come in one order on the SIMT layer, which lets laws compare bits there.
+    const auto may_differ = [&](const Verdict& device) {
+      return row->traits.promises.determinism != Determinism::both &&
+             device.outcome == Outcome::not_applicable;
+    };
     for (const Property* law : Properties()) {
       const bool compares_both = law->with_host_twin_only;
       for (int n = 0; n < kCases; ++n) {
@@ -61,7 +66,7 @@ TEST(FakeDevice, LawsSayWhatTheySayOnTheHost) {
         held += Held(device.outcome);
         if (compares_both) {
           EXPECT_NE(device.outcome, Outcome::fails) << info.id << " " << Print(c);
-        } else if (!law->scheduled_only) {
+        } else if (!law->scheduled_only && !law->on_host_only && !may_differ(device)) {
           EXPECT_EQ(Told(device), Told(Judge(*law, *twin, c)))
               << law->name << " " << info.id << " " << Print(c);
         }
