@@ -23,7 +23,7 @@ void Prepare(Case& c, const KernelTraits& traits, Random&) { c = WithAllowedFill
 
 Verdict Check(const KernelRow& kernel, const Case& original) {
   Problem problem(WithAllowedFill(kernel.traits, original));
-  const auto verdict = Run(kernel, problem);
+  const auto verdict = RunForBits(kernel, problem);
   if (!verdict) return Verdict::Holds();
   if (verdict->outcome == Outcome::fails) return *verdict;
   return Verdict::Fails({.kind = kind::kLaunch,

@@ -19,9 +19,9 @@ void Prepare(Case& c, const KernelTraits& traits, Random&) { c.fill = AllowedFil
 
 Verdict Check(const KernelRow& kernel, const Case& original) {
   Problem problem(WithAllowedFill(kernel.traits, original));
-  if (auto verdict = Run(kernel, problem)) return *verdict;
+  if (auto verdict = RunForBits(kernel, problem)) return *verdict;
   const Problem first = problem;
-  if (auto verdict = Run(kernel, problem)) return *verdict;
+  if (auto verdict = RunForBits(kernel, problem)) return *verdict;
   for (Operand op : RepeatableOutputs(kernel, problem.c())) {
     if (auto failure = CompareReal({first, "first call"}, {problem, "second call"}, op)) {
       return Verdict::Fails(*failure);

@@ -81,7 +81,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   if (!HasEmptyRow(original)) return Verdict::NotApplicable("no empty row");
   const Case c = WithAllowedFill(kernel.traits, original);
   Problem problem(c);
-  if (auto verdict = Run(kernel, problem)) return *verdict;
+  if (auto verdict = RunForBits(kernel, problem)) return *verdict;
   for (Operand op : Outputs(kernel, c)) {
     const bool gradient = op != Operand::o && op != Operand::lse;
     if (gradient && kernel.traits.promises.empty_row == EmptyRow::nan) continue;

@@ -33,8 +33,8 @@ std::optional<Failure> CheckUntouchedPads(const Problem& problem, Operand op, Pr
 Verdict Check(const KernelRow& kernel, const Case& original) {
   const Case c = WithAllowedFill(kernel.traits, original);
   Problem a(c, Prefill::nan_pattern), b(c, Prefill::finite_pattern);
-  if (auto verdict = Run(kernel, a)) return *verdict;
-  if (auto verdict = Run(kernel, b)) return *verdict;
+  if (auto verdict = RunForBits(kernel, a)) return *verdict;
+  if (auto verdict = RunForBits(kernel, b)) return *verdict;
   const bool untouched = kernel.traits.promises.pad_outputs == PadOutputs::untouched;
   for (Operand op : RepeatableOutputs(kernel, c)) {
     const Side before{b, "buffer held numbers"}, after{a, "buffer held nan"};

@@ -18,7 +18,7 @@ void Prepare(Case& c, const KernelTraits& traits, Random&) { c.fill = AllowedFil
 
 Verdict Check(const KernelRow& kernel, const Case& original) {
   Problem problem(WithAllowedFill(kernel.traits, original));
-  if (auto verdict = Run(kernel, problem)) return *verdict;
+  if (auto verdict = RunForBits(kernel, problem)) return *verdict;
   const std::string broken = problem.BrokenGuard();
   if (broken.empty()) return Verdict::Holds();
   return Verdict::Fails({.kind = kind::kGuard,

@@ -21,9 +21,9 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   const Case c = WithAllowedFill(kernel.traits, original);
   Problem before(c), spoiled = before, after = before;
   spoiled.FillTokens(Fill::nan, [](Operand, const Index&) { return true; });
-  if (auto verdict = Run(kernel, before)) return *verdict;
-  if (auto verdict = Run(kernel, spoiled)) return *verdict;
-  if (auto verdict = Run(kernel, after)) return *verdict;
+  if (auto verdict = RunForBits(kernel, before)) return *verdict;
+  if (auto verdict = RunForBits(kernel, spoiled)) return *verdict;
+  if (auto verdict = RunForBits(kernel, after)) return *verdict;
   return HoldsUnless(
       CompareRepeatable(kernel, {before, "before a call on nan"}, {after, "after it"}, nullptr));
 }

@@ -36,7 +36,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   const Case c = WithAllowedFill(kernel.traits, original);
   Problem problem(c);
   const Problem before = problem;
-  if (auto verdict = Run(kernel, problem)) return *verdict;
+  if (auto verdict = RunForBits(kernel, problem)) return *verdict;
   for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o, Operand::bias}) {
     if (auto failure = FirstChange(before, problem, op)) return Verdict::Fails(*failure);
   }

@@ -37,8 +37,8 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   }
   Problem filled(c), zeros(c);
   zeros.FillPads(Fill::zero);
-  if (auto verdict = Run(kernel, zeros, Fill::zero)) return *verdict;
-  if (auto verdict = Run(kernel, filled)) return *verdict;
+  if (auto verdict = RunForBits(kernel, zeros, Fill::zero)) return *verdict;
+  if (auto verdict = RunForBits(kernel, filled)) return *verdict;
   return HoldsUnless(
       CompareReal(kernel, {zeros, "pads 0"}, {filled, "pads " + std::string(NameOf(c.fill))}));
 }

@@ -51,7 +51,7 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
     return Verdict::NotApplicable("the row does not allow this fill in pads");
   }
   Problem problem(c);
-  if (auto verdict = Run(kernel, problem)) return *verdict;
+  if (auto verdict = RunForBits(kernel, problem)) return *verdict;
   for (Operand op : GradientsOf(kernel.traits, c)) {
     FirstFailure failures;
     CheckPads(problem, op, failures);

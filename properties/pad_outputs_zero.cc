@@ -66,7 +66,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
     return Verdict::NotApplicable("the row does not allow this fill in pads");
   }
   Problem problem(c);
-  if (auto verdict = Run(kernel, problem)) return *verdict;
+  if (auto verdict = RunForBits(kernel, problem)) return *verdict;
   int64_t pads = 0;
   for (Operand op : Outputs(kernel, c)) {
     if (!IsPromisedAtPads(kernel.traits, c, op)) continue;

@@ -34,8 +34,8 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
   if (IsFinite(c.fill)) return Verdict::NotApplicable("the fill is finite");
   Problem poisoned(c), zeros(c);
   zeros.FillPads(Fill::zero);
-  if (auto verdict = Run(kernel, zeros, Fill::zero)) return *verdict;
-  if (auto verdict = Run(kernel, poisoned)) return *verdict;
+  if (auto verdict = RunForBits(kernel, zeros, Fill::zero)) return *verdict;
+  if (auto verdict = RunForBits(kernel, poisoned)) return *verdict;
   return HoldsUnless(
       CompareReal(kernel, {zeros, "pads 0"}, {poisoned, "pads " + std::string(NameOf(c.fill))}));
 }

@@ -35,8 +35,8 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   Case in_order = c;
   in_order.schedule = {};
   Problem expected(in_order), got(c);
-  if (auto verdict = Run(kernel, expected)) return *verdict;
-  if (auto verdict = Run(kernel, got)) return *verdict;
+  if (auto verdict = RunForBits(kernel, expected)) return *verdict;
+  if (auto verdict = RunForBits(kernel, got)) return *verdict;
   const Side one{expected, "schedule forward"}, other{got, "schedule " + Print(c.schedule)};
   const bool pads = kernel.traits.promises.pad_outputs != PadOutputs::untouched;
   for (Operand op : RepeatableOutputs(kernel, c)) {

@@ -90,12 +90,12 @@ std::optional<Failure> Compare(const Problem& drawn, const Problem& other, Opera
 Verdict Check(const KernelRow& kernel, const Case& original) {
   const Case c = WithAllowedFill(kernel.traits, original);
   Problem drawn(c);
-  if (auto verdict = Run(kernel, drawn)) return *verdict;
+  if (auto verdict = RunForBits(kernel, drawn)) return *verdict;
   for (const Reflection& reflection : Reflections()) {
     if (reflection.backward && !c.backward) continue;
     Problem other = Reflected(drawn, reflection);
     for (Operand op : Outputs(kernel, c)) other.PrefillOutput(op, Prefill::nan_pattern);
-    if (auto verdict = Run(kernel, other)) return *verdict;
+    if (auto verdict = RunForBits(kernel, other)) return *verdict;
     for (Operand op : RepeatableOutputs(kernel, c)) {
       if (auto failure = Compare(drawn, other, op, Has(reflection.odd, op), reflection.label)) {
         return Verdict::Fails(*failure);

@@ -303,7 +303,7 @@ AttentionArgs Problem::Args(bool backward) {
   args.sink = Array<float>(kSink);
   args.softmax_scale = SoftmaxScale(case_);
   args.dropout_p = DropoutOf(case_);
-  args.dropout_seed = DropoutSeedOf(case_);
+  if (case_.dropout > 0) args.dropout_seed = DropoutSeedOf(case_);
   args.num_splits = case_.splits;
   args.seqused_q = Array<int32_t>(0);
   args.seqused_k = Array<int32_t>(1);

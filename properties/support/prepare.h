@@ -17,7 +17,8 @@ void EnsureFiniteFill(Case& c, const KernelTraits& traits, Random& random);
 void EnsurePoisonFill(Case& c, Random& random);
 /// An order other than forward.
 void EnsureSchedule(Case& c, Random& random);
-/// Some real query sees no key: it has none, or its window ends before or begins behind all of them.
+/// Some real query sees no key: it has none, or its window ends before or begins behind all of
+/// them.
 void EnsureEmptyRow(Case& c, const KernelTraits& traits, Random& random);
 
 }  // namespace padproof

@@ -143,10 +143,10 @@ std::optional<Verdict> RunBy(const Launcher& launcher, const KernelRow& kernel, 
   const bool backward = problem.c().backward;
   PADPROOF_CHECK(kernel.forward != nullptr || backward);
   PADPROOF_CHECK(kernel.backward != nullptr || !backward);
-  if (auto verdict = KnowDropped(kernel, problem)) return verdict;
   if (kernel.forward != nullptr) {
     if (auto verdict = LaunchBy(launcher, kernel, problem, false)) return verdict;
   } else {
+    if (auto verdict = KnowDropped(kernel, problem)) return verdict;
     reference::StoreForward(problem);
     if (kernel.traits.promises.empty_lse == EmptyLse::zero) StoreZeroLse(problem);
     problem.FillPads(Operand::o, stored_pads);
@@ -172,8 +172,19 @@ std::optional<Verdict> RunWith(const Launcher& launcher, const KernelRow& kernel
   return RunBy(launcher, kernel, problem, AllowedFill(kernel.traits, problem.c().fill));
 }
 
-std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem, Fill stored_pads) {
+std::optional<Verdict> RunForBits(const KernelRow& kernel, Problem& problem, Fill stored_pads) {
   return RunBy(Call, kernel, problem, stored_pads);
+}
+
+std::optional<Verdict> RunForBits(const KernelRow& kernel, Problem& problem) {
+  return RunForBits(kernel, problem, AllowedFill(kernel.traits, problem.c().fill));
+}
+
+std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem, Fill stored_pads) {
+  if (kernel.forward != nullptr) {
+    if (auto verdict = KnowDropped(kernel, problem)) return verdict;
+  }
+  return RunForBits(kernel, problem, stored_pads);
 }
 
 std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem) {
@@ -295,8 +306,8 @@ std::optional<Failure> CompareRepeatable(const KernelRow& kernel, const Side& ex
 
 Verdict JudgeRepeatable(const KernelRow& kernel, Problem& expected, const char* expected_label,
                         Problem& got, const std::string& got_label, const Part& part) {
-  if (auto verdict = Run(kernel, expected)) return *verdict;
-  if (auto verdict = Run(kernel, got)) return *verdict;
+  if (auto verdict = RunForBits(kernel, expected)) return *verdict;
+  if (auto verdict = RunForBits(kernel, got)) return *verdict;
   return HoldsUnless(CompareRepeatable(kernel, {expected, expected_label}, {got, got_label}, part));
 }
 

@@ -37,6 +37,11 @@ std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem, Fill store
 /// The same with stored_pads = AllowedFill(traits, problem.c().fill).
 std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem);
 
+/// The same for laws that compare bits: which weights dropout drops is not read, since no oracle
+/// asks.
+std::optional<Verdict> RunForBits(const KernelRow& kernel, Problem& problem, Fill stored_pads);
+std::optional<Verdict> RunForBits(const KernelRow& kernel, Problem& problem);
+
 /// What Run writes: o and, if the row returns it, lse; if c.backward the gradients that the row and
 /// the case have.
 std::vector<Operand> Outputs(const KernelRow& kernel, const Case& c);
