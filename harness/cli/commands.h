@@ -27,6 +27,7 @@ void AddList(CLI::App& app, int& exit_code);
 void AddCheck(CLI::App& app, int& exit_code);
 void AddReplay(CLI::App& app, int& exit_code);
 void AddMinimize(CLI::App& app, int& exit_code);
+void AddCampaign(CLI::App& app, int& exit_code);
 void AddPromote(CLI::App& app, int& exit_code);
 void AddSpell(CLI::App& app, int& exit_code);
 void AddMutants(CLI::App& app, int& exit_code);

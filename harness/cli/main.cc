@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   padproof::AddCheck(app, exit_code);
   padproof::AddReplay(app, exit_code);
   padproof::AddMinimize(app, exit_code);
+  padproof::AddCampaign(app, exit_code);
   padproof::AddPromote(app, exit_code);
   padproof::AddMutants(app, exit_code);
   padproof::AddMutate(app, exit_code);

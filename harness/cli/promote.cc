@@ -59,7 +59,8 @@ int SpellAsGTest(const Finding& finding, const std::string& file, double deadlin
   const bool ended = child->WaitFor(died ? deadline : kSpellSeconds);
   if (ended && !died && child->exit_code() != 0) return child->exit_code();
   if (!std::filesystem::exists(file, ignored)) {
-    return Complain(file + ": not spelled: no call of the kernel was made in time", kExitUsage);
+    return Complain(file + ": not spelled in time; shrink the case first: padproof minimize",
+                    kExitUsage);
   }
   fmt::print("  spelled {}   (compile it as its first lines say)\n", file);
   return kExitHolds;

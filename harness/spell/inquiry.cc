@@ -286,7 +286,9 @@ Result<Spelling> SpellOut(const Property& law, const KernelRow& kernel, const Ca
     if (in_flight) in_flight({.kind = Kind::returns, .calls = {call}});
   };
   const Verdict verdict = player.Ask();
-  if (verdict.outcome != Outcome::fails) return Error{"it does not fail"};
+  if (verdict.outcome != Outcome::fails || player.calls().empty()) {
+    return Error{"it does not fail, or without a call"};
+  }
   if (!player.knows_all_fields()) {
     return Error{"AttentionArgs has a field that harness/spell/recorded_call.cc does not list"};
   }
@@ -296,7 +298,8 @@ Result<Spelling> SpellOut(const Property& law, const KernelRow& kernel, const Ca
   }
   Spelling spelling{.failure = failure};
   const bool guard = failure.kind == kind::kGuard, input = failure.kind == kind::kInput;
-  if (guard || input || failure.kind == kind::kLaunch) {
+  const bool refused = player.calls().back().status.code != StatusCode::ok;
+  if (guard || input || refused) {
     spelling.kind = guard ? Kind::guards : input ? Kind::inputs : Kind::launch;
     spelling.calls = player.calls();
     return spelling;

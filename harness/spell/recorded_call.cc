@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "harness/base/check.h"
 #include "harness/base/dtype.h"
 
 namespace padproof {
@@ -144,6 +145,8 @@ void Play(const RecordedCall& call, const Args& args) {
   for (size_t f = 0; f < TensorFields().size(); ++f) {
     const std::vector<uint8_t>& after = call.tensors[f].after;
     if (after.empty() || !call.Writes(TensorFields()[f])) continue;
+    PADPROOF_CHECK(after.size() ==
+                   ExtentOf(args.*TensorFields()[f].member) * call.tensors[f].element);
     std::memcpy((args.*TensorFields()[f].member).data, after.data(), after.size());
   }
 }
