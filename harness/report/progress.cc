@@ -15,13 +15,7 @@ void Progress::Show(int64_t cases, size_t cells_done) {
   const std::string text = std::to_string(cells_done) + "/" + std::to_string(cells_) + " cells, " +
                            std::to_string(cases) +
                            (cases_ > 0 ? "/" + std::to_string(cases_) : "") + " cases";
-  if (!on_terminal_) {
-    const int64_t tenths = cases_ > 0 ? 10 * cases / cases_ : 0;
-    if (tenths <= tenths_ || tenths >= 10) return;
-    tenths_ = tenths;
-    Print(std::to_string(tenths) + "0%: " + text + "\n");
-    return;
-  }
+  if (!on_terminal_) return ShowInLog(cases, text);
   constexpr size_t kWidth = 30;
   const double done = cases_ > 0 ? static_cast<double>(cases) / static_cast<double>(cases_)
                                  : static_cast<double>(cells_done) / static_cast<double>(cells_);
@@ -30,6 +24,19 @@ void Progress::Show(int64_t cases, size_t cells_done) {
   std::printf("\r[%s] %s", bar.c_str(), text.c_str());
   std::fflush(stdout);
   shown_ = true;
+}
+
+void Progress::ShowInLog(int64_t cases, const std::string& text) {
+  if (cases_ == 0) {  // how many there will be is not known
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_line_ < std::chrono::minutes(1)) return;
+    last_line_ = now;
+    return Print(text + "\n");
+  }
+  const int64_t tenths = 10 * cases / cases_;
+  if (tenths <= tenths_ || tenths >= 10) return;
+  tenths_ = tenths;
+  Print(std::to_string(tenths) + "0%: " + text + "\n");
 }
 
 void Progress::Print(const std::string& text) {

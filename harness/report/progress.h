@@ -1,7 +1,8 @@
-// One line that overwrites itself on a terminal. In a log nothing, or a line a tenth of the way.
+// One line that overwrites itself on a terminal. In a log a line a minute, or a tenth of the way.
 
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -20,11 +21,14 @@ class Progress {
   void Clear();
 
  private:
+  void ShowInLog(int64_t cases, const std::string& text);
+
   size_t cells_;
   int64_t cases_;
   bool on_terminal_;
   bool shown_ = false;
   int64_t tenths_ = 0;  // in a log
+  std::chrono::steady_clock::time_point last_line_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace padproof
