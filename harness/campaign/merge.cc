@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/promote.h"
@@ -13,6 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kMostAgain = 5;
+constexpr auto kAgainPause = std::chrono::seconds(2);
 constexpr double kHangDeadlineSeconds = 2;  // a hang is waited for once more
 
 /// Shrinks a finding and makes a regression test of it; its note says why not, where it does not
@@ -22,7 +26,12 @@ void Finish(CampaignFinding& found, const CampaignSettings& settings, Worker& wo
   const double deadline =
       hang ? std::min(kHangDeadlineSeconds, settings.deadline_seconds) : settings.deadline_seconds;
   worker.Stop();  // judged in a process of its own
-  const auto verdict = Replay(found.entry, worker, deadline);
+  auto verdict = Replay(found.entry, worker, deadline);
+  // A machine that is short of something, or a build under way, is no reason to leave it unshrunk.
+  for (int again = 0; again < kMostAgain && !verdict; ++again) {
+    std::this_thread::sleep_for(kAgainPause);
+    verdict = Replay(found.entry, worker, deadline);
+  }
   if (!verdict) {
     found.note = "cannot be judged again: " + verdict.error().message;
     return;

@@ -96,6 +96,13 @@ TEST(Spell, ZeroIsExact) {
   EXPECT_TRUE(Contains(text, "EXPECT_EQ(call_1.dk[1], 0.0);")) << text;
 }
 
+TEST(Spell, WhereNaNIsComparedWithNaNANumberIsDue) {
+  const std::string text = Spelled(
+      "convex_hull flash_fwd~tail_scored_at_minus_1e4@simt lens_q=1 lens_k=1 pad_k=1 dim=1 "
+      "values=sunken fill=huge");
+  EXPECT_TRUE(Contains(text, "EXPECT_FALSE(std::isnan(call_1.o[0]));")) << text;
+}
+
 TEST(Spell, ACrashAndAHangAreCallsThatDoNotReturn) {
   for (const char* mutant : {"segfault", "hang"}) {
     const std::string text =

@@ -247,6 +247,8 @@ class Body {
         return text;
       case Kind::is_nan:
         return text + fmt::format("  EXPECT_TRUE(std::isnan({0})) << {0};\n", x);
+      case Kind::a_number:
+        return text + fmt::format("  EXPECT_FALSE(std::isnan({}));\n", x);
       case Kind::same:
         return text + fmt::format("  EXPECT_TRUE(Same({0}, {1})) << {0} << \" beside \" << {1};\n",
                                   x, Element(e.partner));

@@ -74,6 +74,38 @@ class Inquiry {
     return spelling;
   }
 
+  /// Where no right value is to be had, because NaN is compared with NaN, say: the elements whose
+  /// NaN the law minds.
+  Result<Spelling> Numbers() {
+    std::vector<Place> nans;
+    for (const Place& at : Candidates()) {
+      if (!IsNan(DtypeAt(at), Get(at))) continue;
+      nans.push_back(at);
+      Put(at, 0);
+    }
+    const auto has_nan = [&] {
+      const Verdict verdict = player_.Ask();
+      return FailsAlike(verdict) && verdict.failure.kind == kind::kNan;
+    };
+    if (has_nan()) return Error{"it fails at " + failure_.where + " whatever is there"};
+    Spelling spelling;
+    for (const Place& at : nans) {
+      if (player_.asked() > kMostQuestions) return TooMany();
+      Put(at, Encode(DtypeAt(at), std::numeric_limits<double>::quiet_NaN()));
+      const Verdict verdict = player_.Ask();
+      Put(at, 0);
+      if (!FailsAlike(verdict) || verdict.failure.kind != kind::kNan) continue;
+      if (spelling.expectations.size() >= kMostElements) {
+        ++spelling.more;
+        continue;
+      }
+      spelling.expectations.push_back(
+          {.kind = Expectation::Kind::a_number, .where = verdict.failure.where, .place = at});
+    }
+    if (spelling.expectations.empty()) return Error{"no number by itself makes it fail"};
+    return spelling;
+  }
+
  private:
   struct Repaired {
     Place place;
@@ -250,9 +282,7 @@ bool SameInputs(const RecordedCall& a, const RecordedCall& b) {
 /// matters is what lay between: all of that is kept.
 void KeepWhatMatters(const std::vector<RecordedCall>& all, Spelling& spelling) {
   std::vector<bool> keep(all.size(), false);
-  const auto is_pair = [](const Expectation& e) {
-    return e.kind != Expectation::Kind::between && e.kind != Expectation::Kind::is_nan;
-  };
+  const auto is_pair = [](const Expectation& e) { return e.kind >= Expectation::Kind::same; };
   for (const Expectation& e : spelling.expectations) {
     keep[e.place.call] = true;
     if (!is_pair(e)) continue;
@@ -304,7 +334,12 @@ Result<Spelling> SpellOut(const Property& law, const KernelRow& kernel, const Ca
     spelling.calls = player.calls();
     return spelling;
   }
+  const std::vector<RecordedCall> recorded = player.calls();
   auto elements = Inquiry(player, failure).Elements();
+  if (!elements && failure.kind == kind::kNan) {
+    player.calls() = recorded;
+    elements = Inquiry(player, failure).Numbers();
+  }
   if (!elements) return elements;
   elements->failure = failure;
   KeepWhatMatters(player.calls(), *elements);

@@ -27,11 +27,12 @@ struct Place {
 /// One failing element and what is right there.
 struct Expectation {
   enum class Kind {
-    between,  // low <= x <= high
-    is_nan,   // x is NaN
-    same,     // x has the bits of `partner`, all NaNs being one value
-    equal,    // x == partner
-    apart     // low <= x - partner <= high
+    between,   // low <= x <= high
+    is_nan,    // x is NaN
+    a_number,  // x is not NaN: all that is asked where no right value is known
+    same,      // x has the bits of `partner`, all NaNs being one value
+    equal,     // x == partner
+    apart      // low <= x - partner <= high
   };
   Kind kind = Kind::between;
   std::string where;  // as the law calls it
