@@ -4,8 +4,8 @@
 //     f(x)[b] == f(y)[b], bit for bit, at the real tokens of sequence b
 //
 // Preconditions: two sequences or more; the row repeats its bits. Lengths stay as they are: they
-// may choose tiles and splits. The others hold the case's fill, nan where that is zero: one
-// sequence of a batch that has diverged is no reason for its neighbours to.
+// may choose tiles and splits. The others hold the case's fill, nan where that is zero, or what the
+// row allows there: one sequence of a batch that has diverged is no reason for its neighbours to.
 //
 // Bits, because the arithmetic of sequence b is the same in both runs.
 
@@ -31,7 +31,8 @@ void Prepare(Case& c, const KernelTraits&, Random& random) {
 Verdict Check(const KernelRow& kernel, const Case& c) {
   if (c.batch() < 2) return Verdict::NotApplicable("one sequence");
   const int victim = static_cast<int>(HashOf({c.seed}) % static_cast<uint64_t>(c.batch()));
-  const Fill content = c.fill == Fill::zero ? Fill::nan : c.fill;
+  const Fill content = AllowedFill(kernel.traits.promises.batch_content, c,
+                                   c.fill == Fill::zero ? Fill::nan : c.fill);
   Problem calm(WithAllowedFill(kernel.traits, c)), loud = calm;
   loud.FillTokens(content, [=](Operand, const Index& at) { return at.b != victim; });
   return JudgeRepeatable(kernel, calm, "as drawn", loud,

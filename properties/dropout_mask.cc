@@ -165,7 +165,8 @@ PADPROOF_PROPERTY({.name = "dropout_mask",
                    .statement = "dropout drops each weight by itself, as often as asked",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
-                   .check = Check});
+                   .check = Check,
+                   .about_attention = true});
 
 }  // namespace
 }  // namespace padproof

@@ -95,7 +95,8 @@ PADPROOF_PROPERTY({.name = "empty_row",
                    .statement = "a query that sees no key gives O = 0, LSE = -inf, gradients 0",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
-                   .check = Check});
+                   .check = Check,
+                   .about_attention = true});
 
 }  // namespace
 }  // namespace padproof

@@ -216,6 +216,7 @@ PADPROOF_PROPERTY({.name = "gradient_locality",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
                    .check = Check,
+                   .about_attention = true,
                    .tells_heads_apart = true});
 
 }  // namespace

@@ -47,6 +47,7 @@ PADPROOF_PROPERTY({.name = "head_independence",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
                    .check = Check,
+                   .about_attention = true,
                    .tells_heads_apart = true});
 
 }  // namespace

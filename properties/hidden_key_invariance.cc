@@ -82,6 +82,7 @@ PADPROOF_PROPERTY({.name = "hidden_key_invariance",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
                    .check = Check,
+                   .about_attention = true,
                    .tells_heads_apart = true});
 
 }  // namespace

@@ -126,7 +126,8 @@ PADPROOF_PROPERTY({.name = "nan_honesty",
                    .statement = "a NaN in a real token shows in every result that depends on it",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
-                   .check = Check});
+                   .check = Check,
+                   .about_attention = true});
 
 }  // namespace
 }  // namespace padproof

@@ -110,7 +110,8 @@ PADPROOF_PROPERTY({.name = "value_symmetry",
                                 "them and changes no other bit",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
-                   .check = Check});
+                   .check = Check,
+                   .about_attention = true});
 
 }  // namespace
 }  // namespace padproof

@@ -99,12 +99,16 @@ TEST(Protocol, MessagesRoundTrip) {
   Reply reply;
   reply.kernels.push_back({.id = "a@cpu", .name = "a", .backend = "cpu", .has_forward = true});
   reply.kernels[0].traits.promises.pad_content = PadContent::finite_scores;
+  reply.kernels[0].traits.promises.batch_content = PadContent::finite;
+  reply.kernels[0].traits.promises.output = OutputOf::module;
   reply.kernels[0].traits.numerics.exp_error = 41 * 0x1p-24;
   reply.verdict = Verdict::Fails({.kind = kind::kNan, .got = "bad \xff byte", .ratio = INFINITY});
   reply.verdict.closeness = {{"dq", 1.0 / 3, 20}, {"dk", INFINITY, 1}};
   const auto back = ParseReply(ToLine(reply));
   ASSERT_TRUE(back);
   EXPECT_EQ(back->kernels[0].traits.promises.pad_content, PadContent::finite_scores);
+  EXPECT_EQ(back->kernels[0].traits.promises.batch_content, PadContent::finite);
+  EXPECT_EQ(back->kernels[0].traits.promises.output, OutputOf::module);
   EXPECT_EQ(back->kernels[0].traits.numerics.exp_error, 41 * 0x1p-24);
   EXPECT_EQ(back->verdict.failure.kind, kind::kNan);
   EXPECT_TRUE(std::isinf(back->verdict.failure.ratio));

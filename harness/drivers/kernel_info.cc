@@ -63,9 +63,14 @@ std::string PromisesInWords(const KernelTraits& traits) {
     words += std::string("; other heads of a token may hold ") +
              pads[static_cast<size_t>(p.head_content)];
   }
+  if (p.batch_content != PadContent::any_bits) {
+    words +=
+        std::string("; other sequences may hold ") + pads[static_cast<size_t>(p.batch_content)];
+  }
   if (p.hidden_content == HiddenContent::any_bits) words += "; hidden keys may hold any bits";
   if (p.refusals == Refusals::none) words += "; refuses no case that it takes";
   if (p.bad_input == BadInput::refused) words += "; refuses wrong arguments";
+  if (p.output == OutputOf::module) words += "; its output is not attention's but a module's";
   if (p.dropout_mask == DropoutMask::of_sizes) words += "; other sizes, another dropout mask";
   return words;
 }

@@ -33,10 +33,12 @@ json ToJsonValue(const KernelTraits& t) {
           {"empty_lse", t.promises.empty_lse},
           {"zero_sign", t.promises.zero_sign},
           {"head_content", t.promises.head_content},
+          {"batch_content", t.promises.batch_content},
           {"dropout_mask", t.promises.dropout_mask},
           {"hidden_content", t.promises.hidden_content},
           {"refusals", t.promises.refusals},
           {"bad_input", t.promises.bad_input},
+          {"output", t.promises.output},
           {"p_rounding", n.p_rounding},
           {"p_underflow", n.p_underflow},
           {"score_rounding", n.score_rounding},
@@ -81,10 +83,12 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("empty_lse").get_to(t.promises.empty_lse);
   j.at("zero_sign").get_to(t.promises.zero_sign);
   j.at("head_content").get_to(t.promises.head_content);
+  j.at("batch_content").get_to(t.promises.batch_content);
   j.at("dropout_mask").get_to(t.promises.dropout_mask);
   j.at("hidden_content").get_to(t.promises.hidden_content);
   j.at("refusals").get_to(t.promises.refusals);
   j.at("bad_input").get_to(t.promises.bad_input);
+  j.at("output").get_to(t.promises.output);
   NumericsProfile& n = t.numerics;
   j.at("p_rounding").get_to(n.p_rounding);
   j.at("p_underflow").get_to(n.p_underflow);

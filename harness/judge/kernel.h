@@ -147,6 +147,11 @@ enum class BadInput : int32_t { unspecified = 0, refused = 1 };
 
 enum class HiddenContent : int32_t { tokens = 0, any_bits = 1 };
 
+/// What O is: attention over the visible keys, or what a module makes of it, with projections,
+/// residual sums, norms and feed-forward layers around. Laws about attention's formula do not speak
+/// about such a module, nor does what is promised of empty rows and of heads.
+enum class OutputOf : int32_t { attention = 0, module = 1 };
+
 /// What else decides which weights dropout drops. A mask drawn one number after another over a
 /// padded tensor, as by a generator with a state, is another one for other sizes.
 enum class DropoutMask : int32_t { of_position = 0, of_sizes = 1 };
@@ -198,12 +203,16 @@ struct Promises {
   // What the other heads of a token may hold while the results of a head stay the same bits: less
   // than any bits where a projection multiplies the whole token, and so takes 0 * NaN across heads.
   PadContent head_content = PadContent::any_bits;
+  // What other sequences of the batch may hold while the results of a sequence stay the same bits:
+  // less than any bits where what the whole batch holds decides how it is computed.
+  PadContent batch_content = PadContent::any_bits;
   DropoutMask dropout_mask = DropoutMask::of_position;
   // What a real key may hold while results of a query that does not see it stay the same bits: any
   // bits, or, in kernels that multiply a tile by weights of 0 or add -inf, what tokens hold.
   HiddenContent hidden_content = HiddenContent::tokens;
   Refusals refusals = Refusals::some;
   BadInput bad_input = BadInput::unspecified;
+  OutputOf output = OutputOf::attention;
 };
 
 /// Capabilities and promises; plain data without pointers.

@@ -55,6 +55,9 @@ const char* WhyInapplicable(const Property& property, std::string_view backend,
   if (property.on_host_only && backend == "cuda") return "its memory is a device's";
   if (property.scheduled_only && !TakesSchedule(backend))
     return "its backend takes no order of blocks and threads";
+  const bool about_attention = property.about_attention || property.has_bound;
+  if (about_attention && traits.promises.output != OutputOf::attention)
+    return "its output is not attention's, whose formula the law needs";
   return property.inapplicable(traits, has_forward, has_backward);
 }
 

@@ -30,6 +30,7 @@ struct Property {
 
   bool scheduled_only = false;       // speaks only about rows whose backend takes a schedule
   bool has_bound = false;            // compares with a bound: verdicts say how near it came
+  bool about_attention = false;      // needs attention's formula; so does every law with a bound
   bool with_host_twin_only = false;  // speaks only about rows that have a HostTwin
   bool on_host_only = false;         // speaks only about rows whose memory is the host's
   bool tells_heads_apart = false;    // needs heads to differ: not where they share memory
