@@ -47,6 +47,14 @@ inline void Store(const at::Tensor& result, const Tensor& to, Dtype dtype) {
   View(to, dtype).copy_(result);
 }
 
+/// [s, b, h d] of a [b, h, s, d] view, as modules of the C++ frontend take it, and back.
+inline at::Tensor TimeFirst(const at::Tensor& t) {
+  return t.permute({2, 0, 1, 3}).reshape({t.size(2), t.size(0), t.size(1) * t.size(3)});
+}
+inline at::Tensor HeadsFirst(const at::Tensor& t, const AttentionArgs& args) {
+  return t.view({t.size(0), args.batch, args.heads, args.dim}).permute({1, 2, 0, 3});
+}
+
 /// dQ, dK, dV, each [b, h, s, d], and dBias if it is there.
 inline void StoreGradients(const std::vector<at::Tensor>& gradients, const AttentionArgs& args) {
   Store(gradients[0], args.dq, args.dtype);

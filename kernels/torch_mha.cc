@@ -32,6 +32,7 @@ namespace {
 
 using torch_sdpa::EmptiesPaddedQuery;
 using torch_sdpa::Guarded;
+using torch_sdpa::HeadsFirst;
 using torch_sdpa::Hidden;
 using torch_sdpa::LossGradient;
 using torch_sdpa::MaskType;
@@ -43,6 +44,7 @@ using torch_sdpa::SquareMaskOf;
 using torch_sdpa::SquareSlots;
 using torch_sdpa::Store;
 using torch_sdpa::StoreGradients;
+using torch_sdpa::TimeFirst;
 using torch_sdpa::View;
 using torch_sdpa::WithSlots;
 
@@ -81,14 +83,6 @@ bool MayOverflow(const AttentionArgs& args, bool backward) {
   if (args.heads == 1) return exceeds(d_score);
   return exceeds(d_score) || exceeds(d_score.mul(k.amax({2, 3}, /*keepdim=*/true))) ||
          exceeds(d_score.mul(q).mul(args.softmax_scale).sum(2)) || exceeds(d_o.sum(2));
-}
-
-/// [s, b, h d] of a [b, h, s, d] view, and back.
-at::Tensor TimeFirst(const at::Tensor& t) {
-  return t.permute({2, 0, 1, 3}).reshape({t.size(2), t.size(0), t.size(1) * t.size(3)});
-}
-at::Tensor HeadsFirst(const at::Tensor& t, const AttentionArgs& args) {
-  return t.view({t.size(0), args.batch, args.heads, args.dim}).permute({1, 2, 0, 3});
 }
 
 /// The identity module of these sizes; the one before it is kept, since laws call many times.
