@@ -21,11 +21,13 @@ const char* Inapplicable(const KernelTraits& traits, bool, bool) {
 
 void Prepare(Case& c, const KernelTraits& traits, Random&) { c = WithAllowedFill(traits, c); }
 
+bool WasRefused(const Verdict& verdict) { return verdict.reason.starts_with("rejected: "); }
+
 Verdict Check(const KernelRow& kernel, const Case& original) {
   Problem problem(WithAllowedFill(kernel.traits, original));
   const auto verdict = RunForBits(kernel, problem);
   if (!verdict) return Verdict::Holds();
-  if (verdict->outcome == Outcome::fails) return *verdict;
+  if (verdict->outcome == Outcome::fails || !WasRefused(*verdict)) return *verdict;
   return Verdict::Fails({.kind = kind::kLaunch,
                          .region = "refusal",
                          .where = "entry point",

@@ -5,7 +5,7 @@
 //     |sum m - N (1 - p)| <= N / 256 + sqrt(N L / 2)
 //     #{m = m'} <= N a + N / 128 + sqrt(N L),   a = p^2 + (1 - p)^2
 //
-// for m' = m of the next batch entry, of the next query head, of the query or the key one further
+// for m' = m of any later batch entry, of any later query head, of the query or the key one further
 // on and a tile further on, and under another seed; N counts the pairs that both see.
 //
 // Preconditions: the row has dropout. L = 60 ln 2: by Hoeffding's inequality a mask of independent
@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <vector>
 
 #include "harness/judge/property.h"
 #include "properties/support/dropout.h"
@@ -147,11 +148,13 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   Problem problem(c);
   if (auto verdict = ReadDropped(kernel, problem)) return *verdict;
   if (auto failure = JudgeRate(problem, p)) return Verdict::Fails(*failure);
-  const int tile_q = kernel.traits.tile_q, tile_k = kernel.traits.tile_k;
-  for (const Step& step : {Step{"the next sequence", 1, 0, 0, 0}, Step{"the next head", 0, 1, 0, 0},
-                           Step{"the next query", 0, 0, 1, 0}, Step{"the next key", 0, 0, 0, 1},
-                           Step{"the query a tile further on", 0, 0, tile_q, 0},
-                           Step{"the key a tile further on", 0, 0, 0, tile_k}}) {
+  std::vector<Step> steps{{"the next query", 0, 0, 1, 0},
+                          {"the next key", 0, 0, 0, 1},
+                          {"the query a tile further on", 0, 0, kernel.traits.tile_q, 0},
+                          {"the key a tile further on", 0, 0, 0, kernel.traits.tile_k}};
+  for (int b = 1; b < c.batch(); ++b) steps.push_back({"another sequence", b, 0, 0, 0});
+  for (int h = 1; h < c.heads; ++h) steps.push_back({"another head", 0, h, 0, 0});
+  for (const Step& step : steps) {
     if (auto failure = JudgeStep(problem, p, step)) return Verdict::Fails(*failure);
   }
   Case reseeded = c;

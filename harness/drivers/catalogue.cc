@@ -118,8 +118,10 @@ Result<std::vector<const Property*>> FindLaws(const std::string& patterns) {
       found.push_back(law);
     }
   }
-  if (found.empty()) {
-    return Error{"no law matches '" + patterns + "'; there are " + Join(names)};
+  for (const std::string& pattern : wanted) {  // a name that is spelt wrong must not pass unseen
+    const bool matches = std::any_of(names.begin(), names.end(),
+                                     [&](const std::string& n) { return GlobMatch(pattern, n); });
+    if (!matches) return Error{"no law matches '" + pattern + "'; there are " + Join(names)};
   }
   return found;
 }
