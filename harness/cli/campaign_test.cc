@@ -270,8 +270,8 @@ TEST_F(CampaignTest, FuzzTargetsRunAgainAndAgainAndTheirUnitsAreKept) {
 
 TEST_F(CampaignTest, ATargetThatCannotStartFailsAndSaysSo) {
   const std::string fuzzer = Fuzzer("echo cannot; exit 127\n");
-  const Ran ran =
-      RunCommand(Command("0.001", {"--jobs", "2", "--law", "determinism", "--fuzzer", fuzzer}));
+  const Ran ran = RunCommand(Command("0.01", {"--jobs", "2", "--law", "determinism",
+                                              "--round-minutes", "0.5", "--fuzzer", fuzzer}));
   EXPECT_EQ(ran.exit_code, 3);
   EXPECT_TRUE(
       Contains(ran.output, "a shard failed: " + fuzzer + " ended 3 times with exit code 127"))
