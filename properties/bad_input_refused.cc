@@ -96,14 +96,16 @@ void AddTensors(const AttentionArgs& args, bool backward, std::vector<Damage>& d
     if (args.dbias.data != nullptr) tensors.push_back({"dbias", &AttentionArgs::dbias});
   }
   const bool packed = args.cu_seqlens_q != nullptr, paged = args.block_table != nullptr;
-  for (const auto& [name, tensor] : tensors) {
+  for (const auto& named : tensors) {
+    const char* name = named.first;
+    const Member tensor = named.second;
     const Tensor& t = args.*tensor;
     const bool of_keys = tensor == &AttentionArgs::k || tensor == &AttentionArgs::v;
     if (t.size[0] * t.size[1] * t.size[2] * t.size[3] == 0) continue;
     const bool optional = tensor == &AttentionArgs::attn_bias || tensor == &AttentionArgs::dbias;
     if (!optional) {
       damages.push_back({std::string(name) + " is null",
-                         [tensor = tensor](AttentionArgs& a) { (a.*tensor).data = nullptr; }});
+                         [tensor](AttentionArgs& a) { (a.*tensor).data = nullptr; }});
     }
     for (int n = 0; n < 4; ++n) {
       // A pool may have more pages than are named, and a packed buffer any number of slots.
@@ -111,7 +113,7 @@ void AddTensors(const AttentionArgs& args, bool backward, std::vector<Damage>& d
       if (packed && n == 2 && (tensor == &AttentionArgs::q || tensor == &AttentionArgs::k))
         continue;
       damages.push_back({std::string(name) + " has one more in dimension " + std::to_string(n),
-                         [tensor = tensor, n](AttentionArgs& a) { ++(a.*tensor).size[n]; }});
+                         [tensor, n](AttentionArgs& a) { ++(a.*tensor).size[n]; }});
     }
   }
 }

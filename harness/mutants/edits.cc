@@ -97,8 +97,15 @@ std::vector<Edit> AllEdits(const Code& code) {
       op.find(code, n, found);
     }
   }
-  std::stable_sort(edits.begin(), edits.end(),
-                   [](const Edit& a, const Edit& b) { return a.at < b.at; });
+  // By place, and in the order of rules within one: std::stable_sort has a buffer that clang
+  // refuses.
+  std::multimap<size_t, Edit> by_place;
+  for (Edit& edit : edits) {
+    const size_t at = edit.at;
+    by_place.emplace(at, std::move(edit));
+  }
+  edits.clear();
+  for (auto& [at, edit] : by_place) edits.push_back(std::move(edit));
   std::map<std::string, int> seen;
   for (Edit& edit : edits) {
     const std::string_view line = LineAround(code.source, edit.at);

@@ -84,8 +84,9 @@ std::vector<int> CasesToKill(const MutationReport& report) {
 std::string WhoKilled(const MutationReport& report) {
   const auto killers = Killers(report);
   std::vector<std::pair<std::string, int>> by_count(killers.begin(), killers.end());
-  std::stable_sort(by_count.begin(), by_count.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::sort(by_count.begin(), by_count.end(), [](const auto& a, const auto& b) {
+    return a.second != b.second ? a.second > b.second : a.first < b.first;
+  });
   std::string text = "first to kill:";
   for (const auto& [law, count] : by_count) text += fmt::format(" {} {},", law, count);
   text.back() = '\n';
