@@ -7,10 +7,9 @@
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
+#include "harness/base/file.h"
 #include "harness/base/random.h"
 #include "harness/drivers/paths.h"
 
@@ -19,13 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-std::string TextOf(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 /// Reads "s<shard>-a<attempt>".
 bool ParseAttempt(const std::string& name, Attempt& attempt) {
@@ -43,42 +35,24 @@ std::string Noted(const std::string& text, const std::string& key) {
 
 }  // namespace
 
-Result<bool> WriteSettings(const std::string& directory, const CampaignSettings& s) {
-  const json j{{"kernels", s.kernels},
-               {"laws", s.laws},
-               {"fuzzers", s.fuzzers},
-               {"corpora", s.corpora},
-               {"seed", s.seed},
-               {"jobs", s.jobs},
-               {"seconds", s.seconds},
-               {"round_seconds", s.round_seconds},
-               {"deadline_seconds", s.deadline_seconds},
-               {"wedged_seconds", s.wedged_seconds},
-               {"disk_limit_bytes", s.disk_limit_bytes}};
-  return WriteDurably(directory + "/campaign.json", j.dump(2) + "\n");
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CampaignSettings, kernels, laws, fuzzers, corpora, seed, jobs,
+                                   seconds, round_seconds, deadline_seconds, wedged_seconds,
+                                   disk_limit_bytes)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CellCount, cases, held, failed)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ShardStatus, state, message, cases, seconds, cells)
+
+Result<bool> WriteSettings(const std::string& directory, const CampaignSettings& settings) {
+  return WriteDurably(directory + "/campaign.json", json(settings).dump(2) + "\n");
 }
 
 Result<CampaignSettings> ReadSettings(const std::string& directory) {
   const std::string file = directory + "/campaign.json";
-  std::error_code ignored;
-  if (!fs::exists(file, ignored)) {
+  const auto text = ReadFile(file);
+  if (!text) {
     return Error{directory + ": no campaign here; begin one with 'padproof campaign start'"};
   }
   try {
-    const json j = json::parse(TextOf(file));
-    CampaignSettings s;
-    j.at("kernels").get_to(s.kernels);
-    j.at("laws").get_to(s.laws);
-    j.at("fuzzers").get_to(s.fuzzers);
-    j.at("corpora").get_to(s.corpora);
-    j.at("seed").get_to(s.seed);
-    j.at("jobs").get_to(s.jobs);
-    j.at("seconds").get_to(s.seconds);
-    j.at("round_seconds").get_to(s.round_seconds);
-    j.at("deadline_seconds").get_to(s.deadline_seconds);
-    j.at("wedged_seconds").get_to(s.wedged_seconds);
-    j.at("disk_limit_bytes").get_to(s.disk_limit_bytes);
-    return s;
+    return json::parse(*text).get<CampaignSettings>();
   } catch (const json::exception& e) {
     return Error{file + ": " + e.what() + "; it is written by 'padproof campaign start'"};
   }
@@ -162,7 +136,7 @@ Result<bool> WriteFinding(const std::string& folder, const CampaignFinding& f) {
 Result<CampaignFinding> ReadFinding(const std::string& file) {
   const auto entries = ReadCorpusFile(file);
   if (!entries) return entries.error();
-  const std::string text = TextOf(file);
+  const std::string text = ReadFile(file).value_or("");
   CampaignFinding f{.identity = Noted(text, "identity"),
                     .entry = entries->front(),
                     .note = Noted(text, "note"),
@@ -188,37 +162,16 @@ std::vector<CampaignFinding> FindingsIn(const std::string& folder) {
 // ---- what a shard says of itself ----------------------------------------------------------------
 
 Result<bool> WriteStatus(const std::string& attempt_directory, const ShardStatus& status) {
-  json cells = json::object();
-  for (const auto& [name, cell] : status.cells) {
-    cells[name] = {{"cases", cell.cases}, {"held", cell.held}, {"failed", cell.failed}};
-  }
-  const json j{{"state", status.state},
-               {"message", status.message},
-               {"cases", status.cases},
-               {"seconds", status.seconds},
-               {"cells", cells}};
   return WriteDurably(attempt_directory + "/status",
-                      j.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
+                      json(status).dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 ShardStatus ReadStatus(const std::string& attempt_directory) {
-  ShardStatus status;
   try {
-    const json j = json::parse(TextOf(attempt_directory + "/status"));
-    j.at("state").get_to(status.state);
-    j.at("message").get_to(status.message);
-    j.at("cases").get_to(status.cases);
-    j.at("seconds").get_to(status.seconds);
-    for (const auto& [name, cell] : j.at("cells").items()) {
-      CellCount& count = status.cells[name];
-      cell.at("cases").get_to(count.cases);
-      cell.at("held").get_to(count.held);
-      cell.at("failed").get_to(count.failed);
-    }
+    return json::parse(ReadFile(attempt_directory + "/status").value_or("")).get<ShardStatus>();
   } catch (const json::exception&) {
-    // A shard that was killed before its first word has judged nothing that anybody knows of.
+    return {};  // killed before its first word, it has judged nothing that anybody knows of
   }
-  return status;
 }
 
 void Journal(const std::string& directory, const std::string& line) {
@@ -236,7 +189,7 @@ void Journal(const std::string& directory, const std::string& line) {
 }
 
 double ReadClock(const std::string& directory) {
-  return std::strtod(TextOf(directory + "/clock").c_str(), nullptr);
+  return std::strtod(ReadFile(directory + "/clock").value_or("").c_str(), nullptr);
 }
 
 void WriteClock(const std::string& directory, double seconds) {

@@ -43,10 +43,7 @@ void Finish(CampaignFinding& found, const CampaignSettings& settings, Worker& wo
   const std::string now = IdentityOf(found.entry.law, found.entry.kernel, verdict->failure);
   if (now != found.identity) found.note = "judged again it fails as " + now;
   const auto kernel = FindOneKernel(found.entry.kernel, worker);
-  Finding finding{.entry = found.entry,
-                  .failure = verdict->failure,
-                  .statement = FindProperty(found.entry.law)->statement,
-                  .source = kernel->file};
+  Finding finding = FindingOf(found.entry, verdict->failure, *kernel);
   SearchOptions options;
   options.deadline_seconds = deadline;
   ShrinkFinding(finding, *kernel, worker, options);

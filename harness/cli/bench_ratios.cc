@@ -8,10 +8,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <sstream>
 
+#include "harness/base/file.h"
 #include "harness/cli/bench.h"
 #include "harness/cli/commands.h"
 #include "harness/drivers/catalogue.h"
@@ -41,11 +40,9 @@ std::string TableFile(const RatioFlags& flags) {
 }
 
 Result<std::vector<RatioRow>> ReadTable(const std::string& file) {
-  std::ifstream in(file);
-  if (!in) return Error{file + ": cannot be read; --write makes it"};
-  std::stringstream text;
-  text << in.rdbuf();
-  return ParseRatios(file, text.str());
+  const auto text = ReadFile(file);
+  if (!text) return Error{file + ": cannot be read; --write makes it"};
+  return ParseRatios(file, *text);
 }
 
 /// The laws among the named ones that have a bound.

@@ -36,10 +36,7 @@ int Minimize(const MinimizeFlags& flags) {
       continue;
     }
     const auto kernel = FindOneKernel(item.entry.kernel, worker);
-    Finding finding{.entry = item.entry,
-                    .failure = verdict->failure,
-                    .statement = FindProperty(item.entry.law)->statement,
-                    .source = kernel->file};
+    Finding finding = FindingOf(item.entry, verdict->failure, *kernel);
     ShrinkFinding(finding, *kernel, worker, options);
     fmt::print("{}", Report(finding));
     exit_code = kExitFails;

@@ -75,10 +75,7 @@ int PromoteOne(const Replayable& item, const PromoteFlags& flags, Worker& worker
     return Complain("does not fail, so it would guard nothing: " + line, kExitUsage);
   }
   const auto kernel = FindOneKernel(item.entry.kernel, worker);
-  Finding finding{.entry = item.entry,
-                  .failure = verdict->failure,
-                  .statement = FindProperty(item.entry.law)->statement,
-                  .source = kernel->file};
+  Finding finding = FindingOf(item.entry, verdict->failure, *kernel);
   const std::string corpora = flags.corpora.empty() ? CorporaDirectory() : flags.corpora;
   if (!Promote(finding, corpora, worker, flags.deadline)) {
     return Complain(finding.problem, kExitHarness);

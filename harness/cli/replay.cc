@@ -56,10 +56,7 @@ int ReplayOne(const Replayable& item, Worker& worker, double deadline) {
     case Outcome::fails:
       break;
   }
-  const Finding finding{.entry = item.entry,
-                        .failure = verdict->failure,
-                        .statement = FindProperty(item.entry.law)->statement,
-                        .source = kernel->file};
+  const Finding finding = FindingOf(item.entry, verdict->failure, *kernel);
   fmt::print("{}", Report(finding));
   return kExitFails;
 }

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 #include <utility>
 
@@ -43,9 +44,10 @@ std::vector<std::string> EnvironmentWith(const std::vector<std::string>& setting
 }  // namespace
 
 Result<Child> Child::Start(const std::vector<std::string>& argv, const std::string& log,
-                           const std::vector<std::string>& settings) {
+                           const std::vector<std::string>& settings, const std::string& folder) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
+  if (!folder.empty()) posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   if (!log.empty()) {
     posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
@@ -53,8 +55,8 @@ Result<Child> Child::Start(const std::vector<std::string>& argv, const std::stri
   }
   std::vector<std::string> arguments = argv, environment = EnvironmentWith(settings);
   pid_t pid = -1;
-  const int failed = posix_spawn(&pid, argv.front().c_str(), &actions, nullptr,
-                                 Pointers(arguments).data(), Pointers(environment).data());
+  const int failed = posix_spawnp(&pid, argv.front().c_str(), &actions, nullptr,
+                                  Pointers(arguments).data(), Pointers(environment).data());
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) return Error{argv.front() + ": cannot be started: " + std::strerror(failed)};
   return Child(pid);
@@ -79,9 +81,21 @@ bool Child::Ended() {
   if (ended_ || pid_ <= 0) return true;
   int status = 0;
   if (waitpid(pid_, &status, WNOHANG) != pid_) return false;
+  EndWith(status);
+  return true;
+}
+
+void Child::Wait() {
+  int status = 0;
+  if (ended_ || pid_ <= 0) return;
+  while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  EndWith(status);
+}
+
+void Child::EndWith(int status) {
   ended_ = true;
   exit_code_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-  return true;
 }
 
 bool Child::WaitFor(double seconds) {
@@ -95,6 +109,16 @@ bool Child::WaitFor(double seconds) {
 
 void Child::Signal(int signal) {
   if (!ended_) kill(pid_, signal);
+}
+
+Result<int> RunProgram(const std::vector<std::string>& argv, const std::string& folder,
+                       const std::string& output) {
+  std::error_code ignored;
+  std::filesystem::remove(std::filesystem::path(folder) / output, ignored);
+  auto child = Child::Start(argv, output, {}, folder);
+  if (!child) return child.error();
+  child->Wait();
+  return child->exit_code();
 }
 
 }  // namespace padproof

@@ -4,11 +4,11 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "harness/base/file.h"
+#include "harness/drivers/child.h"
 #include "harness/drivers/paths.h"
-#include "harness/drivers/subprocess.h"
 
 namespace padproof {
 namespace {
@@ -22,11 +22,6 @@ constexpr const char* kLog = "compiler.log";
 constexpr const char* kSource = "kernel.cu";
 constexpr const char* kHeaders =
     "#include \"harness/judge/kernel.h\"\n#include \"harness/simt/simt.h\"\n";
-
-std::string ReadFile(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
 
 bool WriteFile(const fs::path& path, const std::string& text) {
   std::ofstream out(path, std::ios::binary);
@@ -62,9 +57,9 @@ void Append(Words& to, const json& list, const std::string& prefix = {}) {
 
 Result<KernelRecipe> ReadKernelRecipe() try {
   const std::string path = ExecutableDirectory() + "/kernel_library.CXX.json";
-  const std::string text = ReadFile(path);
-  if (text.empty()) return Error{path + ": cannot be read; run cmake again"};
-  const json recipe = json::parse(text);
+  const auto text = ReadFile(path);
+  if (!text) return Error{path + ": cannot be read; run cmake again"};
+  const json recipe = json::parse(*text);
   KernelRecipe result{.compiler = recipe.at("compiler"), .compile = {}, .link = {}, .include = {}};
   Append(result.compile, recipe.at("flags"));
   Append(result.compile, recipe.at("options"));

@@ -19,7 +19,9 @@ Result<std::vector<const KernelRow*>> Load(const std::string& path) {
   }
   auto* entry = reinterpret_cast<const PluginTable* (*)()>(dlsym(library, kPluginSymbol));
   if (entry == nullptr) {
-    return Error{path + ": no function padproof_plugin(); compile harness/judge/plugin.cc into it, see harness/README.md"};
+    return Error{path +
+                 ": no function padproof_plugin(); compile harness/judge/plugin.cc into it, see "
+                 "harness/README.md"};
   }
   const PluginTable* table = entry();
   if (table->version != kPluginVersion || table->row_size != sizeof(KernelRow)) {

@@ -14,8 +14,8 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "harness/drivers/child.h"
 #include "harness/drivers/paths.h"
-#include "harness/drivers/subprocess.h"
 
 namespace padproof {
 namespace {

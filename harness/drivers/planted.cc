@@ -4,11 +4,10 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <mutex>
-#include <sstream>
 #include <thread>
 
+#include "harness/base/file.h"
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/paths.h"
 
@@ -18,11 +17,9 @@ namespace {
 Result<Mutant> ReadMutant(const std::string& name) {
   const std::string path =
       (std::filesystem::path(SourceDirectory()) / "kernels/mutants" / (name + ".mutant")).string();
-  std::ifstream in(path);
-  if (!in) return Error{path + ": cannot be read; mutants are built from it"};
-  std::stringstream text;
-  text << in.rdbuf();
-  return ParseMutant(path, text.str());
+  const auto text = ReadFile(path);
+  if (!text) return Error{path + ": cannot be read; mutants are built from it"};
+  return ParseMutant(path, *text);
 }
 
 bool HasBug(const Mutant& mutant, KernelInfo kernel) {

@@ -152,6 +152,13 @@ bool JudgeInto(Cell& cell, const Case& c, int nth, Worker& worker, const SearchO
   return false;
 }
 
+Finding FindingOf(const Entry& entry, const Failure& failure, const KernelInfo& kernel) {
+  return {.entry = entry,
+          .failure = failure,
+          .statement = FindProperty(entry.law)->statement,
+          .source = kernel.file};
+}
+
 Case NthCase(const KernelInfo& kernel, const Property& law, const SearchOptions& options,
              int index) {
   const uint64_t stream = HashOf({options.seed, HashOf(kernel.id), HashOf(law.name)});

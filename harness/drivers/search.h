@@ -44,6 +44,9 @@ struct Finding {
   std::string problem;  // saving failed: why
 };
 
+/// Of a case that failed outside of a search, under a registered law.
+Finding FindingOf(const Entry& entry, const Failure& failure, const KernelInfo& kernel);
+
 struct Cell {
   const KernelInfo* kernel = nullptr;
   const Property* law = nullptr;

@@ -3,19 +3,12 @@
 
 #include <cstdio>
 #include <fstream>
-#include <iterator>
-#include <optional>
 #include <string>
 
+#include "harness/base/file.h"
 #include "harness/mutants/mutant_file.h"
 
 namespace {
-
-std::optional<std::string> ReadFile(const char* path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 int Fail(const std::string& message) {
   std::fprintf(stderr, "%s\n", message.c_str());
@@ -26,9 +19,9 @@ int Fail(const std::string& message) {
 
 int main(int argc, char** argv) {
   if (argc != 4) return Fail("usage: apply_mutant SOURCE.cu FILE.mutant OUT.cu");
-  const auto source = ReadFile(argv[1]);
+  const auto source = padproof::ReadFile(argv[1]);
   if (!source) return Fail(std::string(argv[1]) + ": cannot be read; check the path");
-  const auto text = ReadFile(argv[2]);
+  const auto text = padproof::ReadFile(argv[2]);
   if (!text) return Fail(std::string(argv[2]) + ": cannot be read; check the path");
   const auto mutant = padproof::ParseMutant(argv[2], *text);
   if (!mutant) return Fail(mutant.error().message);

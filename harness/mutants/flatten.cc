@@ -2,10 +2,11 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
-#include <sstream>
+#include <utility>
+
+#include "harness/base/file.h"
 
 namespace padproof {
 namespace {
@@ -94,9 +95,9 @@ class Flattener {
 
 Result<std::string> ReadSource(const std::string& path) {
   if (!fs::is_regular_file(path)) return Error{path + ": no such file; check the path"};
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return Error{path + ": cannot be read; check its permissions"};
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  auto text = ReadFile(path);
+  if (!text) return Error{path + ": cannot be read; check its permissions"};
+  return std::move(*text);
 }
 
 Result<Surroundings> Flatten(const std::string& kernel_file, const std::string& edited_file,
