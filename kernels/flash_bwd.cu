@@ -295,7 +295,8 @@ Status LaunchBackward(const AttentionArgs& args) {
 
 template <class TileQ, bool atomic = false>
 Status Backward(const AttentionArgs& args) {
-  if (const char* reason = Refusal(args, true)) return {StatusCode::rejected, reason};
+  if (const char* reason = Refusal(args, true, {.dropout = true}))
+    return {StatusCode::rejected, reason};
   if (atomic && args.cu_seqlens_q != nullptr) {
     return {StatusCode::rejected, "padded layouts only: no cu_seqlens"};
   }

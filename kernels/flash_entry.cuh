@@ -59,8 +59,14 @@ inline bool LengthsFit(const int32_t* used, const int32_t* leftpad, int32_t batc
   return true;
 }
 
-/// Null, or why a call is refused. `paged`: K and V are pages, whose table the caller checks.
-inline const char* Refusal(const AttentionArgs& a, bool backward, bool paged = false) {
+/// What only some kernels take.
+struct Takes {
+  bool dropout = false;
+  bool pages = false;  // K and V are pages, whose table the caller checks
+};
+
+/// Null, or why a call is refused.
+inline const char* Refusal(const AttentionArgs& a, bool backward, Takes takes) {
   if (a.struct_size != sizeof(AttentionArgs)) return "struct_size is not that of AttentionArgs";
   if (a.batch < 0 || a.heads < 0 || a.seqlen_q < 0 || a.seqlen_k < 0) return "a size is negative";
   if (a.batch > 65535 || a.heads > 65535) return "batch and heads must be at most 65535";
@@ -77,6 +83,7 @@ inline const char* Refusal(const AttentionArgs& a, bool backward, bool paged = f
   }
   if (!(a.softcap >= 0)) return "softcap must be 0 (none) or positive";
   if (!(a.dropout_p >= 0 && a.dropout_p < 1)) return "dropout_p must be 0 (none) or below 1";
+  if (a.dropout_p > 0 && !takes.dropout) return "takes no dropout";
   if (static_cast<uint32_t>(a.mask_form) > 2u) return "mask_form is unknown";
   const bool has_mask = a.mask_form != MaskForm::lengths;
   if (has_mask && (a.mask != Mask::none || a.alibi_slopes != nullptr)) {
@@ -99,13 +106,14 @@ inline const char* Refusal(const AttentionArgs& a, bool backward, bool paged = f
       (!has_bias || !HasShape(a.dbias, a.batch, a.heads, a.seqlen_q, a.seqlen_k))) {
     return "dbias has another shape than attn_bias";
   }
-  if (paged != (a.page_size != 0)) {
-    return paged ? "page_size must be 1 or more" : "K and V in pages need a kernel that takes them";
+  if (takes.pages != (a.page_size != 0)) {
+    return takes.pages ? "page_size must be 1 or more"
+                       : "K and V in pages need a kernel that takes them";
   }
   const int64_t batch = packed ? 1 : a.batch;
-  const int64_t entries_k = paged ? a.k.size[0] : batch;
+  const int64_t entries_k = takes.pages ? a.k.size[0] : batch;
   const int64_t slots_q = packed ? a.q.size[2] : a.seqlen_q;
-  const int64_t slots_k = packed ? a.k.size[2] : paged ? a.page_size : a.seqlen_k;
+  const int64_t slots_k = packed ? a.k.size[2] : takes.pages ? a.page_size : a.seqlen_k;
   const auto is_q = [&](const Tensor& t, int32_t dim) {
     return HasShape(t, batch, a.heads, slots_q, dim);
   };

@@ -116,7 +116,8 @@ __global__ void __launch_bounds__(Tile::kThreads)
 
 template <class Tile>
 Status Forward(const AttentionArgs& args) {
-  if (const char* reason = Refusal(args, false)) return {StatusCode::rejected, reason};
+  if (const char* reason = Refusal(args, false, {.dropout = true}))
+    return {StatusCode::rejected, reason};
   simt::ApplySchedule(args);
   return WithStorage(args.dtype, [&](auto storage) {
     using T = decltype(storage);

@@ -169,9 +169,9 @@ MaskTensor MaskOf(const AttentionArgs& args) {
 }
 
 const char* RefusalOfSoftmax(const AttentionArgs& args, bool backward) {
-  if (const char* reason = Refusal(args, backward)) return reason;
+  if (const char* reason = Refusal(args, backward, {})) return reason;
   if (args.cu_seqlens_q != nullptr) return "padded layouts only: no cu_seqlens";
-  if (args.softcap > 0 || args.dropout_p > 0) return "takes no softcap and no dropout";
+  if (args.softcap > 0) return "takes no softcap";
   return WorkspaceBytes(args) > 0 && args.workspace == nullptr ? "the workspace is null" : nullptr;
 }
 

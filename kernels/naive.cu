@@ -235,7 +235,7 @@ size_t WorkspaceBytes(const AttentionArgs& args) {
 }
 
 const char* RefusalOfNaive(const AttentionArgs& args, bool backward) {
-  if (const char* reason = Refusal(args, backward)) return reason;
+  if (const char* reason = Refusal(args, backward, {.dropout = true})) return reason;
   if (args.cu_seqlens_q != nullptr) return "padded layouts only: no cu_seqlens";
   const bool needs = MatrixFloats(args) > 0;
   return needs && args.workspace == nullptr ? "the workspace is null" : nullptr;

@@ -150,7 +150,7 @@ __global__ void __launch_bounds__(Tile::kThreads)
 inline const char* RefusalOfPages(const AttentionArgs& a) {
   if (a.struct_size == sizeof(AttentionArgs) && a.page_size < 1)
     return "page_size must be 1 or more";
-  if (const char* reason = Refusal(a, false, /*paged=*/true)) return reason;
+  if (const char* reason = Refusal(a, false, {.pages = true})) return reason;
   if (a.cu_seqlens_q != nullptr) return "packed queries of pages are not taken";
   if (a.mask_form != MaskForm::lengths) return "of pages, lengths tell, and the mask by name";
   const int64_t slots = static_cast<int64_t>(a.max_pages) * a.page_size;

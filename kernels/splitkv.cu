@@ -160,8 +160,7 @@ size_t WorkspaceBytes(const AttentionArgs& args) {
 }
 
 const char* RefusalOfSplits(const AttentionArgs& args, int splits) {
-  if (const char* reason = Refusal(args, false)) return reason;
-  if (args.dropout_p > 0) return "no dropout: this is for inference";
+  if (const char* reason = Refusal(args, false, {})) return reason;
   if (args.num_splits < 0) return "num_splits must be 0 (any) or positive";
   if (args.seqlen_q > INT_MAX / splits) return "too many queries for one grid";
   const bool needs = PartialRows(args, splits) > 0;

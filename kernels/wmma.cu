@@ -336,7 +336,7 @@ Status Launch(const AttentionArgs& args) {
 
 template <class Tile>
 Status Forward(const AttentionArgs& args) {
-  if (const char* reason = Refusal(args, false)) return {StatusCode::rejected, reason};
+  if (const char* reason = Refusal(args, false, {})) return {StatusCode::rejected, reason};
   if (args.dtype == Dtype::f32) return {StatusCode::rejected, "the dtype must be f16 or bf16"};
   simt::ApplySchedule(args);
   return args.dtype == Dtype::f16 ? Launch<__half, Tile>(args) : Launch<__nv_bfloat16, Tile>(args);
