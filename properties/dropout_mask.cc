@@ -9,7 +9,7 @@
 // on and a tile further on, and under another seed; N counts the pairs that both see.
 //
 // Preconditions: the row has dropout. L = 60 ln 2: by Hoeffding's inequality a mask of independent
-// draws breaks one of these with a probability below 2^-59; agreements of neighbours in a row
+// draws breaks any one of these with a probability below 2^-58; agreements of neighbours in a row
 // depend on each other only through their common draw, so each is a sum of two sums of independent
 // ones. Kernels draw p in 8 bits (flash-attention: p in uint8), which N / 256 allows for.
 //

@@ -63,13 +63,7 @@ std::optional<int> KeptBits(double number, int possible) {
   return whole && (kept & ~possible) == 0 ? std::optional(kept) : std::nullopt;
 }
 
-int KeysSeen(const Problem& problem, const Index& at) {
-  int seen = 0;
-  for (int j = 0; j < problem.RealRows(Operand::k, at.b); ++j) seen += problem.Keeps(at, j);
-  return seen;
-}
-
-/// One element of the output says of each pair behind it whether it is kept. `pair(bit)` is the
+/// One element of what was read says of each pair behind it whether it is kept. `pair(bit)` is the
 /// query, and the key as its column; none where there is no such pair.
 template <class Pair>
 bool TellPairs(Problem& problem, const Reading& reading, double number, Pair pair) {
@@ -87,35 +81,63 @@ bool TellPairs(Problem& problem, const Reading& reading, double number, Pair pai
   return kept.has_value();
 }
 
-std::optional<Verdict> ReadForward(const KernelRow& kernel, Problem& problem) {
+int KeysSeen(const Problem& problem, const Index& at) {
+  int seen = 0;
+  for (int j = 0; j < problem.RealRows(Operand::k, at.b); ++j) seen += problem.Keeps(at, j);
+  return seen;
+}
+
+/// Runs `even`, whose weights are all alike, as often as it takes to read `tokens` tokens of a
+/// sequence: those of `weighed` stand for powers of two, and each element of `read` is the sum of
+/// the kept ones. `number_of(at)` is which token `at` is; of an element of `read`, `whole_of(at)`
+/// is what a kept weight adds, 0 where there is none, and `pair_of(at, token)` the pair of both, if
+/// there is one.
+template <class NumberOf, class WholeOf, class PairOf>
+std::optional<Verdict> ReadPairs(const KernelRow& kernel, Problem& problem, Problem& even,
+                                 Operand weighed, Operand read, int tokens, NumberOf number_of,
+                                 WholeOf whole_of, PairOf pair_of) {
   const Case& c = problem.c();
-  Problem even(EvenCase(c, false));
-  SetTokens(even, Operand::q, [](const Index&) { return 0.0; });
   const Reading reading{KeysAnElement(c.dtype), c.value_dim()};
   const double keep = 1 - static_cast<double>(DropoutOf(c));
-  const int longest = *std::max_element(c.lens_k.begin(), c.lens_k.end());
   FirstFailure failures;
-  for (int launch = 0; launch < reading.LaunchesFor(longest); ++launch) {
-    SetTokens(even, Operand::v,
-              [&](const Index& at) { return reading.WeightOf(at.i, launch, at.d); });
-    even.PrefillOutput(Operand::o, Prefill::nan_pattern);
-    if (auto verdict = Launch(kernel, even, false)) return verdict;
-    ForEachReal(even, Operand::o, [&](const Index& at) {
-      const int seen = KeysSeen(problem, at);
-      if (seen == 0) return;  // what an empty row holds is not for this to judge
-      const double number = even.Real(Operand::o, at) * seen * keep;
-      const bool told = TellPairs(problem, reading, number, [&](int bit) -> std::optional<Index> {
-        const int key = reading.TokenOf(launch, at.d, bit);
-        if (key >= problem.RealRows(Operand::k, at.b)) return std::nullopt;
-        return Index{at.b, at.h, at.i, key};
+  for (int launch = 0; launch < reading.LaunchesFor(tokens); ++launch) {
+    SetTokens(even, weighed,
+              [&](const Index& at) { return reading.WeightOf(number_of(at), launch, at.d); });
+    even.PrefillOutput(read, Prefill::nan_pattern);
+    if (auto verdict = Launch(kernel, even, read == Operand::dv)) return verdict;
+    double whole = 0;
+    ForEachReal(even, read, [&](const Index& at) {
+      if (at.d == 0) whole = whole_of(at);
+      if (whole == 0) return;  // what an empty row holds is not for this to judge
+      const double number = even.Real(read, at) * keep / whole;
+      const bool told = TellPairs(problem, reading, number, [&](int bit) {
+        return pair_of(at, reading.TokenOf(launch, at.d, bit));
       });
-      failures.Add(told, [&] { return Unreadable(Operand::o, at, number); });
+      failures.Add(told, [&] { return Unreadable(read, at, number); });
     });
   }
   if (auto failure = failures.failure()) return Verdict::Fails(*failure);
   return std::nullopt;
 }
 
+std::optional<Verdict> ReadForward(const KernelRow& kernel, Problem& problem) {
+  const Case& c = problem.c();
+  Problem even(EvenCase(c, false));
+  SetTokens(even, Operand::q, [](const Index&) { return 0.0; });
+  return ReadPairs(
+      kernel, problem, even, Operand::v, Operand::o,
+      *std::max_element(c.lens_k.begin(), c.lens_k.end()), [](const Index& at) { return at.i; },
+      [&](const Index& at) {
+        const int seen = KeysSeen(problem, at);
+        return seen > 0 ? 1.0 / seen : 0;
+      },
+      [&](const Index& at, int key) -> std::optional<Index> {
+        if (key >= problem.RealRows(Operand::k, at.b)) return std::nullopt;
+        return Index{at.b, at.h, at.i, key};
+      });
+}
+
+/// The queries of all heads that read a head of K and V count as its tokens.
 std::optional<Verdict> ReadBackward(const KernelRow& kernel, Problem& problem) {
   const Case& c = problem.c();
   Problem even(EvenCase(c, true));
@@ -123,28 +145,15 @@ std::optional<Verdict> ReadBackward(const KernelRow& kernel, Problem& problem) {
     SetTokens(even, op, [](const Index&) { return 0.0; });
     even.FillPads(op, Fill::zero);
   }
-  const Reading reading{KeysAnElement(c.dtype), c.value_dim()};
-  const double keep = 1 - static_cast<double>(DropoutOf(c));
-  const int longest = c.group * *std::max_element(c.lens_q.begin(), c.lens_q.end());
-  FirstFailure failures;
-  for (int launch = 0; launch < reading.LaunchesFor(longest); ++launch) {
-    SetTokens(even, Operand::d_o, [&](const Index& at) {
-      const int row = at.h % c.group * even.RealRows(Operand::d_o, at.b) + at.i;
-      return reading.WeightOf(row, launch, at.d);
-    });
-    if (auto verdict = Launch(kernel, even, true)) return verdict;
-    ForEachReal(even, Operand::dv, [&](const Index& at) {
-      const double number = even.Real(Operand::dv, at) * keep;
-      const bool told = TellPairs(problem, reading, number, [&](int bit) -> std::optional<Index> {
-        const int row = reading.TokenOf(launch, at.d, bit);
+  return ReadPairs(
+      kernel, problem, even, Operand::d_o, Operand::dv,
+      c.group * *std::max_element(c.lens_q.begin(), c.lens_q.end()),
+      [&](const Index& at) { return at.h % c.group * problem.RealRows(Operand::d_o, at.b) + at.i; },
+      [](const Index&) { return 1.0; },
+      [&](const Index& at, int row) -> std::optional<Index> {
         if (row >= c.group * problem.RealRows(Operand::q, at.b)) return std::nullopt;
         return problem.QueryAt(at.b, at.h, row, at.i);
       });
-      failures.Add(told, [&] { return Unreadable(Operand::dv, at, number); });
-    });
-  }
-  if (auto failure = failures.failure()) return Verdict::Fails(*failure);
-  return std::nullopt;
 }
 
 }  // namespace
