@@ -13,11 +13,10 @@
 // comes in 8 of them, and these 8 hold
 //
 //   every fill, mask_form, holes (0, 50), bias, padded layout, page size (1, 2, 3, tile), strides
-//   (of all tensors, and
-//   row_padded of k, of out, of dout alone), heads (1, 2, 3:1, 4:2), dim (1, 2,
-//   5, 1:2, 5:3, times the row's multiple), softcap (0, 2, 30), sink, dropout (0, 50),
-//   splits (0, 1, 3, 64), dtype, order of the schedule, seed (0, 1, 2), forward and backward, as
-//   far as the row takes them, and 8 of the 10 values.
+//   (of all tensors, and row_padded of k, of out, of dout alone), heads (1, 2, 3:1, 4:2), dim (1,
+//   2, 5, 1:2, 5:3, times the row's multiple), softcap (0, 2, 30), sink, dropout (0, 50), splits
+//   (0, 1, 3, 64), dtype, order of the schedule, seed (0, 1, 2), forward and backward, as far as
+//   the row takes them, and 8 of the 10 values.
 //
 // Where each field starts differs from shape to shape, so that any two and any three values of
 // different manner fields meet somewhere, and each of them meets every value of every field of a

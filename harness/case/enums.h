@@ -19,15 +19,12 @@ enum class Layout : int32_t { bhsd = 0, bshd = 1, thd = 2, paged = 3 };
 
 /// How the elements of a tensor lie within its layout.
 ///   contiguous  one after another
-///   row_padded  a gap that belongs to nobody behind every row, as in a slice of a fused QKV
-///   tensor;
+///   row_padded  a gap that belongs to nobody behind every row, as in a slice of a fused QKV;
 ///               rows begin at multiples of 8 elements
 ///   offset      contiguous from one element beyond an aligned address
-///   transposed  the elements of a row are as far apart as there are rows: [b, h, d, s]; of LSE,
-///   the
-///               heads lie inside: [b, s, h]
-///   expanded    of inputs: one head in memory for all, a stride of 0, as torch.Tensor.expand has
-///   it
+///   transposed  the elements of a row are as far apart as there are rows: [b, h, d, s]; of LSE
+///               the heads lie inside: [b, s, h]
+///   expanded    of inputs: one head in memory for all, a stride of 0 (torch.Tensor.expand)
 enum class Strides : int32_t {
   contiguous = 0,
   row_padded = 1,
@@ -56,12 +53,11 @@ constexpr bool IsBottomRight(Mask mask) {
 enum class MaskForm : int32_t { lengths = 0, boolean = 1, additive = 2 };
 
 /// What is added to the scores, after scale and softcap.
-///   alibi  -slope_h |i + len_k - len_q - j|, or -slope_h |i - j| under a top-left mask
-///   dense  a tensor [b, h, sq, sk] in the storage type, which has pads of its own
-///   masking  the same, with one large negative number at some keys and in some rows whole, as
-///   models
-///          write a mask: -1e4, -1e9 or far below; in f16 as low as it goes. It hides nothing: a
-///          row of such numbers alone is a softmax like any other
+///   alibi    -slope_h |i + len_k - len_q - j|, or -slope_h |i - j| under a top-left mask
+///   dense    a tensor [b, h, sq, sk] in the storage type, which has pads of its own
+///   masking  the same, with a large negative number at some keys and in whole rows, as models
+///            write a mask: -1e4, -1e9 or far below; in f16 as low as it goes. It hides nothing:
+///            a row of such numbers alone is a softmax like any other
 enum class Bias : int32_t { none = 0, alibi = 1, dense = 2, masking = 3 };
 
 constexpr bool IsDense(Bias bias) { return bias == Bias::dense || bias == Bias::masking; }

@@ -145,6 +145,7 @@ enum class Refusals : int32_t { some = 0, none = 1 };
 /// dtype.
 enum class BadInput : int32_t { unspecified = 0, refused = 1 };
 
+/// What a real key may hold that a query does not see: what tokens hold, or more.
 enum class HiddenContent : int32_t { tokens = 0, any_bits = 1 };
 
 /// What O is: attention over the visible keys, or what a module makes of it, with projections,
@@ -231,7 +232,9 @@ struct KernelTraits {
   int32_t seqlen_k_min = 0;   // fewest key slots it takes; 1: no empty K and V
   int32_t tile_q = 16;        // tile sizes: the generator crowds lengths around their multiples
   int32_t tile_k = 16;
-  int32_t returns_lse = 0;  // 1: forward writes natural-log LSE
+  // 1: forward writes natural-log LSE, and its backward reads that one: gradients are judged given
+  // it. A row whose backward computes LSE again says 0.
+  int32_t returns_lse = 0;
   Promises promises;
   NumericsProfile numerics;
 };
