@@ -308,8 +308,8 @@ Status Backward(const AttentionArgs& args) {
 
 constexpr KernelTraits AtomicTraits() {
   KernelTraits traits = TraitsOf(4, 4, false);
-  traits.features =
-      SetOf(Feature::gqa, Feature::dim_v, Feature::softcap, Feature::sink, Feature::dropout);
+  traits.features = SetOf(Feature::gqa, Feature::dim_v, Feature::scale, Feature::softcap,
+                          Feature::sink, Feature::dropout);
   traits.promises.determinism = Determinism::none;
   traits.numerics.in_order_keys = 0;  // of dQ in any order
   return traits;

@@ -195,8 +195,8 @@ constexpr KernelTraits TraitsOf(int tile_q, int tile_k, bool returns_lse) {
   traits.masks = Set<Mask>::All();
   traits.mask_forms = Set<MaskForm>::All();
   traits.biases = Set<Bias>::All();
-  traits.features =
-      SetOf(Feature::gqa, Feature::dim_v, Feature::softcap, Feature::sink, Feature::dbias);
+  traits.features = SetOf(Feature::gqa, Feature::dim_v, Feature::scale, Feature::softcap,
+                          Feature::sink, Feature::dbias);
   traits.pad_sides = SetOf(PadSide::right, PadSide::left);
   traits.dim_max = kMaxDim;
   traits.tile_q = tile_q;

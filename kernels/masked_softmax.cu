@@ -245,7 +245,8 @@ Status Launch(const AttentionArgs& args) {
 
 constexpr KernelTraits SoftmaxTraits(int tile_q, int tile_k) {
   KernelTraits traits = TraitsOf(tile_q, tile_k, /*returns_lse=*/false);
-  traits.features = SetOf(Feature::gqa, Feature::dim_v, Feature::sink, Feature::dbias);
+  traits.features =
+      SetOf(Feature::gqa, Feature::dim_v, Feature::scale, Feature::sink, Feature::dbias);
   traits.numerics.tile_keys = 1 << 20;  // the maximum is known before the first exponential
   traits.numerics.in_order_keys = 1;    // O adds one key after another, a score one dim
   return traits;

@@ -96,6 +96,7 @@ constexpr KernelTraits TraitsOf(Set<Dtype> dtypes, const NumericsProfile& numeri
       .pad_sides = SetOf(PadSide::right, PadSide::left),
       .mask_forms = SetOf(MaskForm::lengths, form),
       .biases = additive ? SetOf(Bias::none, Bias::dense) : SetOf(Bias::none),
+      .features = SetOf(Feature::scale),
       .seqlen_k_min = 1,  // an empty K and V: see torch_sdpa_math.cc
       .tile_q = 32,
       .tile_k = 512,

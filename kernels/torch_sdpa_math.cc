@@ -30,7 +30,7 @@ constexpr KernelTraits BoolTraits() {
       .masks = Set<Mask>::All(),
       .pad_sides = SetOf(PadSide::right, PadSide::left),
       .mask_forms = SetOf(MaskForm::lengths, MaskForm::boolean),
-      .features = SetOf(Feature::gqa, Feature::dim_v, Feature::dropout),
+      .features = SetOf(Feature::gqa, Feature::dim_v, Feature::scale, Feature::dropout),
       .seqlen_k_min = 1,
       // An empty row is zero by intent: pytorch/pytorch#131060, #133882.
       // Masked keys are multiplied by 0, so a result of nothing but zeros takes their sign.

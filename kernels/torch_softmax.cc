@@ -189,7 +189,7 @@ constexpr KernelTraits TraitsOf(const NumericsProfile& numerics, Set<Mask> masks
           .masks = masks,
           .pad_sides = SetOf(PadSide::right, PadSide::left),
           .biases = SetOf(Bias::none, Bias::dense),
-          .features = SetOf(Feature::dim_v, Feature::dbias),
+          .features = SetOf(Feature::dim_v, Feature::scale, Feature::dbias),
           .seqlen_k_min = 1,  // softmax over no slot is no row at all
           .promises = {.pad_content = PadContent::finite_scores,
                        .empty_row = EmptyRow::nan,

@@ -22,8 +22,10 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   if (auto verdict = RunForBits(kernel, problem)) return *verdict;
   const Problem first = problem;
   if (auto verdict = RunForBits(kernel, problem)) return *verdict;
+  const Part specified = Specified(kernel.traits, problem.c());
   for (Operand op : RepeatableOutputs(kernel, problem.c())) {
-    if (auto failure = CompareReal({first, "first call"}, {problem, "second call"}, op)) {
+    if (auto failure = CompareReal({first, "first call"}, {problem, "second call"}, op,
+                                   ZeroSign::exact, specified)) {
       return Verdict::Fails(*failure);
     }
   }

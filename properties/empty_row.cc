@@ -1,9 +1,9 @@
 // empty_row
 //
-//   a real query that sees no key has  O = 0,  LSE = -inf,  dQ = 0
+//   a real query that sees no key has  O = 0,  LSE = -inf (or 0, +inf),  dQ = 0
 //   a real key that no query sees has  dK = dV = 0
 //
-// exactly, and never NaN; or O = NaN where the row promises that instead.
+// exactly, and never NaN; or O = NaN, and another LSE, where the row promises that instead.
 //
 // Preconditions: the row promises something about empty rows; some real query sees no key, be it a
 // sequence of no keys or a causal mask with more queries than keys.
@@ -46,8 +46,7 @@ bool IsEmpty(const Case& c, Operand op, int b, int h, int row) {
 }
 
 double Expected(const KernelTraits& traits, Operand op) {
-  const bool zero_lse = traits.promises.empty_lse == EmptyLse::zero;
-  if (op == Operand::lse) return zero_lse ? 0.0 : -INFINITY;
+  if (op == Operand::lse) return EmptyLseOf(traits);
   return traits.promises.empty_row == EmptyRow::nan && op == Operand::o ? NAN : 0.0;
 }
 

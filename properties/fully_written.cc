@@ -25,9 +25,10 @@ const char* Inapplicable(const KernelTraits& traits, bool has_forward, bool) {
 
 void Prepare(Case& c, const KernelTraits& traits, Random&) { c.fill = AllowedFill(traits, c.fill); }
 
-std::optional<Failure> CheckUntouchedPads(const Problem& problem, Operand op, Prefill prefill) {
+std::optional<Failure> CheckUntouchedPads(const KernelTraits& traits, const Problem& problem,
+                                          Operand op, Prefill prefill) {
   Problem fresh(problem.c(), prefill);
-  return ComparePads({fresh, "before"}, {problem, "after"}, op);
+  return ComparePads(traits, {fresh, "before"}, {problem, "after"}, op);
 }
 
 Verdict Check(const KernelRow& kernel, const Case& original) {
@@ -38,12 +39,13 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   const bool untouched = kernel.traits.promises.pad_outputs == PadOutputs::untouched;
   for (Operand op : RepeatableOutputs(kernel, c)) {
     const Side before{b, "buffer held numbers"}, after{a, "buffer held nan"};
-    auto failure = CompareReal(before, after, op);
+    auto failure = CompareReal(before, after, op, ZeroSign::exact, Specified(kernel.traits, c));
     if (!failure && !untouched) {
-      failure = ComparePads(before, after, op);
+      failure = ComparePads(kernel.traits, before, after, op);
       if (failure) failure->region = std::string("pad ") + NameOf(op);
     }
-    if (!failure && untouched) failure = CheckUntouchedPads(a, op, Prefill::nan_pattern);
+    if (!failure && untouched)
+      failure = CheckUntouchedPads(kernel.traits, a, op, Prefill::nan_pattern);
     if (!failure) continue;
     failure->kind = kind::kUnwritten;
     return Verdict::Fails(*failure);

@@ -173,14 +173,14 @@ Verdict CheckVictim(const KernelRow& kernel, const Problem& calm, const Index& v
       return op == Operand::d_o && is_victim(op, at);
     });
     if (auto verdict = Run(kernel, loud)) return *verdict;
-    const auto part = [&](Operand op, const Index& at) {
+    const Part part = Specified(kernel.traits, c, [&](Operand op, const Index& at) {
       if (HasQueryRows(op)) {
         if (content == Fill::nan && mixes_heads) return !is_token(at);
         return !is_victim(op, at);
       }
       if (content == Fill::nan) return any_bits && elsewhere(at);
       return elsewhere(at) || !Sees(c, victim.b, victim.h, victim.i, at.i);
-    };
+    });
     const std::string label = Where(Operand::d_o, victim) + " " + std::string(NameOf(content));
     if (auto failure = CompareGradients(kernel, {calm, "as drawn"}, {loud, label}, part)) {
       return Verdict::Fails(*failure);

@@ -2,8 +2,8 @@
 //
 //   O[b,h,i,:] = 0 and LSE[b,h,i] = -inf at every padded query
 //
-// exactly: O is +0 or -0, whatever pads of Q, K and V hold, sink or none; LSE is 0 where the row
-// promises that for queries that see no key, since for it a pad is one of those.
+// exactly: O is +0 or -0, whatever pads of Q, K and V hold, sink or none; LSE is 0 or +inf where
+// the row promises that for queries that see no key, since for it a pad is one of those.
 //
 // Preconditions: the row has a forward and promises zeros at pads; the case has a padded query; the
 // fill is one that the row allows. Told by a mask tensor alone, a kernel cannot tell a pad from a
@@ -35,19 +35,14 @@ void Prepare(Case& c, const KernelTraits& traits, Random& random) {
   c.fill = AllowedFill(traits, c.fill);
 }
 
-/// False where a pad passes for a query that sees no key, and the row may give something else then.
-bool IsPromisedAtPads(const KernelTraits& traits, const Case& c, Operand op) {
-  const Promises& promises = traits.promises;
-  if (c.mask_form == MaskForm::lengths) return true;
-  if (promises.empty_row != EmptyRow::zero) return false;
-  return op != Operand::lse || !c.sink;
-}
-
 void CheckPads(const KernelTraits& traits, const Problem& problem, Operand op,
                FirstFailure& failures) {
-  const bool infinite = traits.promises.empty_lse == EmptyLse::minus_infinity;
-  const double expected = op == Operand::lse && infinite ? -INFINITY : 0.0;
+  const double expected = op == Operand::lse ? EmptyLseOf(traits) : 0.0;
+  const Case& c = problem.c();
+  // The LSE of a pad that passes for a query that sees no key is the sink.
+  if (op == Operand::lse && c.sink && c.mask_form != MaskForm::lengths) return;
   ForEachPad(problem, op, [&](int b, int h, int slot, int d) {
+    if (!IsPromisedAtPads(traits, c, op, b, h)) return;
     const double got = Decode(problem.DtypeOf(op), problem.Bits(op, b, h, slot, d));
     failures.Add(got == expected, [&] {
       return Failure{.kind = std::isnan(got) ? kind::kNan : kind::kValue,
@@ -69,7 +64,6 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   if (auto verdict = RunForBits(kernel, problem)) return *verdict;
   int64_t pads = 0;
   for (Operand op : Outputs(kernel, c)) {
-    if (!IsPromisedAtPads(kernel.traits, c, op)) continue;
     FirstFailure failures;
     CheckPads(kernel.traits, problem, op, failures);
     if (auto failure = failures.failure()) return Verdict::Fails(*failure);

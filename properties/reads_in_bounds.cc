@@ -14,6 +14,7 @@
 #include "harness/judge/property.h"
 #include "properties/support/edge_memory.h"
 #include "properties/support/launch.h"
+#include "properties/support/prepare.h"
 #include "properties/support/run.h"
 
 namespace padproof {
@@ -23,6 +24,8 @@ const char* Inapplicable(const KernelTraits&, bool, bool) { return nullptr; }
 
 void Prepare(Case& c, const KernelTraits& traits, Random& random) {
   c = WithAllowedFill(traits, c);
+  // Where nothing is to be read, what is asked first may be beyond the end.
+  if (random.Chance(30)) EnsureEmptyRow(c, traits, random);
   if (random.Chance(50)) return;
   c.pad_q = c.pad_k = 0;  // the last token of the longest sequence is the last one of the tensor
   if (!c.paged()) return;

@@ -39,10 +39,13 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   if (auto verdict = RunForBits(kernel, got)) return *verdict;
   const Side one{expected, "schedule forward"}, other{got, "schedule " + Print(c.schedule)};
   const bool pads = kernel.traits.promises.pad_outputs != PadOutputs::untouched;
+  const Part specified = Specified(kernel.traits, c);
   for (Operand op : RepeatableOutputs(kernel, c)) {
-    if (auto failure = CompareReal(one, other, op)) return Verdict::Fails(*failure);
+    if (auto failure = CompareReal(one, other, op, ZeroSign::exact, specified)) {
+      return Verdict::Fails(*failure);
+    }
     if (!pads) continue;
-    if (auto failure = ComparePads(one, other, op)) return Verdict::Fails(*failure);
+    if (auto failure = ComparePads(kernel.traits, one, other, op)) return Verdict::Fails(*failure);
   }
   return Verdict::Holds();
 }

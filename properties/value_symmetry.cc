@@ -69,10 +69,11 @@ Problem Reflected(const Problem& drawn, const Reflection& reflection) {
 }
 
 std::optional<Failure> Compare(const Problem& drawn, const Problem& other, Operand op, bool odd,
-                               const std::string& label) {
+                               const std::string& label, const Part& specified) {
   const Dtype dtype = drawn.DtypeOf(op);
   FirstFailure failures;
   ForEachReal(drawn, op, [&](const Index& at) {
+    if (specified && !specified(op, at)) return;
     const uint32_t x = drawn.BitsAt(op, at) ^ (odd ? SignOf(dtype) : 0);
     const uint32_t y = other.BitsAt(op, at);
     failures.Add(SameBits(dtype, x, y, ZeroSign::any), [&] {
@@ -91,13 +92,15 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   const Case c = WithAllowedFill(kernel.traits, original);
   Problem drawn(c);
   if (auto verdict = RunForBits(kernel, drawn)) return *verdict;
+  const Part specified = Specified(kernel.traits, c);
   for (const Reflection& reflection : Reflections()) {
     if (reflection.backward && !c.backward) continue;
     Problem other = Reflected(drawn, reflection);
     for (Operand op : Outputs(kernel, c)) other.PrefillOutput(op, Prefill::nan_pattern);
     if (auto verdict = RunForBits(kernel, other)) return *verdict;
     for (Operand op : RepeatableOutputs(kernel, c)) {
-      if (auto failure = Compare(drawn, other, op, Has(reflection.odd, op), reflection.label)) {
+      const bool odd = Has(reflection.odd, op);
+      if (auto failure = Compare(drawn, other, op, odd, reflection.label, specified)) {
         return Verdict::Fails(*failure);
       }
     }

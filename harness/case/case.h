@@ -40,6 +40,7 @@ struct Case {
   MaskForm mask_form = MaskForm::lengths;
   int holes = 0;  // pairs in a hundred that the mask tensor hides besides
   Bias bias = Bias::none;
+  int scale = 0;      // softmax_scale in hundredths; 0: 1/sqrt(dim)
   int softcap = 0;    // 0: none
   bool sink = false;  // a sink a head
   int dropout = 0;    // weights in a hundred that are dropped
@@ -76,6 +77,7 @@ inline constexpr int kMaxPad = 4096;
 inline constexpr int kMaxPageSize = 256;
 inline constexpr int kMaxHeads = 64;
 inline constexpr int kMaxDim = 256;
+inline constexpr int kMaxScale = 400;
 inline constexpr int kMaxSoftcap = 1000;
 inline constexpr int kMaxHoles = 99;
 inline constexpr int kMaxDropout = 90;

@@ -72,6 +72,7 @@ std::array<uint64_t, kComplexity> ComplexityOf(const Case& c) {
           static_cast<uint64_t>(c.mask),
           reach(c.window.left) + reach(c.window.right),
           static_cast<uint64_t>(c.bias),
+          c.scale == 100 ? 1u : static_cast<uint64_t>(c.scale) << 1,
           static_cast<uint64_t>(c.softcap),
           c.sink ? 1u : 0u,
           RankOfHalf(c.dropout),

@@ -88,6 +88,7 @@ void FitFeatures(const Domain& domain, Case& c) {
   const bool free = domain.features.Has(Feature::dim_v) && c.dim_v > 0;
   c.dim_v = free ? FitDim(domain, c.dim_v) : 0;
   if (c.dim_v == c.dim) c.dim_v = 0;
+  c.scale = domain.features.Has(Feature::scale) ? std::clamp(c.scale, 0, kMaxScale) : 0;
   if (!domain.features.Has(Feature::softcap)) c.softcap = 0;
   c.softcap = std::clamp(c.softcap, 0, kMaxSoftcap);
   c.sink = c.sink && domain.features.Has(Feature::sink);
@@ -110,6 +111,7 @@ void FitFeatures(const Domain& domain, Case& c) {
 std::string MissingFeature(Set<Feature> features, const Case& c) {
   if (c.group > 1 && !features.Has(Feature::gqa)) return "fewer heads of K and V than of Q";
   if (c.dim_v != 0 && !features.Has(Feature::dim_v)) return "a head dim of V other than that of Q";
+  if (c.scale > 0 && !features.Has(Feature::scale)) return "a scale of its own";
   if (c.softcap > 0 && !features.Has(Feature::softcap)) return "softcap";
   if (c.sink && !features.Has(Feature::sink)) return "sink=true";
   if (c.dropout > 0 && !features.Has(Feature::dropout)) return "dropout";

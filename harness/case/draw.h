@@ -17,6 +17,9 @@ E OneOf(Set<E> set, Random& random) {
 }
 
 /// A length at or one off a multiple of the tile.
+inline constexpr int kManySequences = 9;
+inline constexpr int kManyHeads = 17;
+
 int LengthNearTile(int tile, Random& random);
 /// 0, 1, near a multiple of the tile, or anything up to `largest`.
 int Length(int tile, int largest, Random& random);
@@ -33,6 +36,8 @@ void SomeLayout(const Domain& domain, Random& random, Case& c);
 int Dropout(Random& random);
 /// Not 0: few, more than there are keys, and many.
 int Splits(Random& random);
+/// Not 0: none, and others that models have.
+int Scale(Random& random);
 void SomeStrides(const Domain& domain, Random& random, Case& c);
 Fill OneFill(Random& random);
 Schedule OneSchedule(Random& random);

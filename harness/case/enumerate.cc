@@ -172,6 +172,7 @@ enum class Field : uint64_t {
   page_size,
   dropout,
   splits,
+  scale,
 };
 
 /// Value of a field in manner 0 .. 7 of a shape: one after another, from a start of the shape's
@@ -219,6 +220,7 @@ void Spread(std::vector<Form>& forms) {
 
 Scope::Scope(const Domain& domain)
     : heads_{{1, 1}, {2, 1}},
+      scales_{0},
       softcaps_{0},
       sinks_{false},
       dropouts_{0},
@@ -273,6 +275,7 @@ void Scope::AddManners(const Domain& domain) {
   }
   SortUnique(page_sizes_);
   if (takes(Feature::gqa)) heads_.insert(heads_.end(), {{3, 3}, {4, 2}});
+  if (takes(Feature::scale)) scales_ = {0, 100};
   if (takes(Feature::softcap)) softcaps_ = {0, 2, 30};
   if (takes(Feature::sink)) sinks_ = {false, true};
   if (takes(Feature::dropout)) dropouts_ = {0, 0, 0, 50};  // some laws say nothing of it
@@ -319,6 +322,7 @@ Case Scope::At(int64_t number) const {
   const Dims dims = turn(dims_, Field::dims);
   c.dim = dims.dim;
   c.dim_v = dims.dim_v;
+  c.scale = turn(scales_, Field::scale);
   c.softcap = turn(softcaps_, Field::softcap);
   c.sink = turn(sinks_, Field::sink);
   c.dropout = turn(dropouts_, Field::dropout);

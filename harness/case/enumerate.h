@@ -14,9 +14,9 @@
 //
 //   every fill, mask_form, holes (0, 50), bias, padded layout, page size (1, 2, 3, tile), strides
 //   (of all tensors, and row_padded of k, of out, of dout alone), heads (1, 2, 3:1, 4:2), dim (1,
-//   2, 5, 1:2, 5:3, times the row's multiple), softcap (0, 2, 30), sink, dropout (0, 50), splits
-//   (0, 1, 3, 64), dtype, order of the schedule, seed (0, 1, 2), forward and backward, as far as
-//   the row takes them, and 8 of the 10 values.
+//   2, 5, 1:2, 5:3, times the row's multiple), scale (0, 100), softcap (0, 2, 30), sink, dropout
+//   (0, 50), splits (0, 1, 3, 64), dtype, order of the schedule, seed (0, 1, 2), forward and
+//   backward, as far as the row takes them, and 8 of the 10 values.
 //
 // Where each field starts differs from shape to shape, so that any two and any three values of
 // different manner fields meet somewhere, and each of them meets every value of every field of a
@@ -39,8 +39,9 @@ class Scope {
  public:
   explicit Scope(const Domain& domain);
 
-  int64_t size() const { return static_cast<int64_t>(shapes_.size()) * kManners; }
-  /// Case `number` of 0 .. size() - 1: valid, within the domain, and like no other one.
+  int64_t shapes() const { return static_cast<int64_t>(shapes_.size()); }
+  int64_t size() const { return shapes() * kManners; }
+  /// Case `number` of 0 .. size() - 1, in manner number % kManners: valid, within the domain, and like no other one.
   Case At(int64_t number) const;
 
  private:
@@ -70,6 +71,7 @@ class Scope {
   std::vector<Placed> placed_;
   std::vector<Heads> heads_;
   std::vector<Dims> dims_;
+  std::vector<int> scales_;
   std::vector<int> softcaps_;
   std::vector<bool> sinks_;
   std::vector<int> dropouts_;

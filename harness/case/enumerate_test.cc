@@ -185,6 +185,7 @@ const std::vector<NamedField>& MannerFields() {
       {"strides", [](const Case& c) { return std::string(NameOf(c.strides)); }, 5},
       {"heads", [=](const Case& c) { return number(c.heads) + ":" + number(c.group); }, 4},
       {"dim", [=](const Case& c) { return number(c.dim) + ":" + number(c.dim_v); }, 5},
+      {"scale", [=](const Case& c) { return number(c.scale); }, 2},
       {"softcap", [=](const Case& c) { return number(c.softcap); }, 3},
       {"sink", [=](const Case& c) { return number(c.sink); }, 2},
       {"dropout", [=](const Case& c) { return number(c.dropout); }, 2},
@@ -310,13 +311,14 @@ TEST(Scope, SmallCasesComeFirst) {
 TEST(Scope, ANumberIsTheSameCaseEverywhere) {
   EXPECT_EQ(Print(PaddedCases()[1000]),
             "lens_q=0 lens_k=1 pad_q=1 pad_side=left dim=1:2 mask=window:-1,1:br "
-            "mask_form=additive holes=50 bias=alibi sink=true splits=1 layout=bshd strides=offset "
+            "mask_form=additive holes=50 bias=alibi scale=100 sink=true splits=1 layout=bshd "
+            "strides=offset "
             "dtype=bf16 values=deep schedule=warp_lag:1 seed=1");
-  EXPECT_EQ(
-      Print(PaddedCases()[125207]),
-      "lens_q=5,5 lens_k=5,5 pad_q=1 pad_k=1 pad_side=left heads=3:1 dim=1 "
-      "mask=window:-1,1:br mask_form=additive bias=dense softcap=2 dropout=50 strides=row_padded "
-      "fill=bits schedule=warp_lag:1");
+  EXPECT_EQ(Print(PaddedCases()[125207]),
+            "lens_q=5,5 lens_k=5,5 pad_q=1 pad_k=1 pad_side=left heads=3:1 dim=1 "
+            "mask=window:-1,1:br mask_form=additive bias=dense scale=100 softcap=2 dropout=50 "
+            "strides=row_padded "
+            "fill=bits schedule=warp_lag:1");
   EXPECT_EQ(Print(Scope(Packed()).At(5000)),
             "lens_q=0 lens_k=2 pad_q=1 pad_side=left heads=2 dim=5 mask=window:0,2:tl bias=alibi "
             "softcap=2 sink=true splits=1 layout=thd strides=expanded dtype=f16 values=outlier "

@@ -70,6 +70,7 @@ constexpr bool IsDense(Bias bias) { return bias == Bias::dense || bias == Bias::
 ///   dbias    its backward writes the gradient of a dense bias
 ///   dropout  each weight is 0 with a probability, and scaled where it is not
 ///   splits   the caller says among how many blocks the keys of a query are split
+///   scale    scores are multiplied by softmax_scale, be it 1/sqrt(dim) or not
 enum class Feature : int32_t {
   gqa = 0,
   dim_v = 1,
@@ -77,7 +78,8 @@ enum class Feature : int32_t {
   sink = 3,
   dbias = 4,
   dropout = 5,
-  splits = 6
+  splits = 6,
+  scale = 7
 };
 
 /// Where padded slots lie: after or before the real tokens of each sequence. In a packed buffer
@@ -179,8 +181,8 @@ struct EnumText<Bias> {
 };
 template <>
 struct EnumText<Feature> {
-  static constexpr std::array<std::string_view, 7> names{"gqa",   "dim_v",   "softcap", "sink",
-                                                         "dbias", "dropout", "splits"};
+  static constexpr std::array<std::string_view, 8> names{"gqa",   "dim_v",   "softcap", "sink",
+                                                         "dbias", "dropout", "splits",  "scale"};
 };
 template <>
 struct EnumText<PadSide> {

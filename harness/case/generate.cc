@@ -90,7 +90,9 @@ void SomeStrides(const Domain& domain, Random& random, Case& c) {
 
 int Dropout(Random& random) { return random.OneOf({10, 20, 50, 50, 90}); }
 
-int Splits(Random& random) { return random.OneOf({1, 2, 3, 4, 5, 8, 17, 64}); }
+int Splits(Random& random) { return random.OneOf({1, 2, 3, 4, 5, 8, 17, 40, 64}); }
+
+int Scale(Random& random) { return random.OneOf({100, 100, 50, 25, 10, 200}); }
 
 Fill OneFill(Random& random) {
   // Pads that may not be looked at at all are what most laws are about: half the draws.
@@ -169,13 +171,17 @@ std::vector<int> Lengths(const Swarm& swarm, int batch, int tile, int largest, R
 
 void DrawShape(const Domain& domain, const Swarm& swarm, int size, Random& random, Case& c) {
   const int largest = 2 + size * 38 / 100;
-  const int batch = swarm.batches ? random.Between(1, 4) : 1;
+  // Sometimes more of them than a power of two holds that an index may be cut to.
+  const bool many_sequences = random.Chance(4), many_heads = random.Chance(10);
+  const int batch =
+      swarm.batches ? random.Between(1, many_sequences ? draw::kManySequences : 4) : 1;
   c.lens_q = Lengths(swarm, batch, domain.tile_q, largest, random);
   c.lens_k = Lengths(swarm, batch, domain.tile_k, largest, random);
   if (random.Chance(20)) {
     (random.Chance(50) ? c.lens_q : c.lens_k) = random.Chance(50) ? c.lens_q : c.lens_k;
   }
   c.heads = swarm.heads ? random.Between(1, 4) : 1;
+  if (swarm.heads && many_heads) c.heads = random.Between(5, draw::kManyHeads);
   c.dim = draw::Dim(domain, random);
   if (swarm.pads) {
     c.pad_q = draw::Pad(domain.tile_q, random);
@@ -203,18 +209,23 @@ void Clash(const Swarm& swarm, Random& random, Case& c) {
 /// What few models have, each by itself and sometimes together.
 void DrawFeatures(const Domain& domain, Random& random, Case& c) {
   if (domain.features.Has(Feature::gqa) && random.Chance(40)) {
-    const int heads_kv = random.OneOf({1, 1, 2});
+    const int heads_kv = c.heads > 4 ? random.Between(3, 5) : random.OneOf({1, 1, 2});
     c.group = random.OneOf({2, 2, 3});
     c.heads = c.group * heads_kv;
   }
-  if (random.Chance(25)) c.dim_v = draw::DimV(domain, c.dim, random);
-  if (random.Chance(35)) c.softcap = random.OneOf({1, 2, 30, 50});
-  c.sink = random.Chance(25);
   const auto may = [&](Feature feature, uint32_t percent) {
     return domain.features.Has(feature) && random.Chance(percent);
   };
+  if (random.Chance(25)) c.dim_v = draw::DimV(domain, c.dim, random);
+  if (may(Feature::scale, 25)) c.scale = draw::Scale(random);
+  if (random.Chance(35)) c.softcap = random.OneOf({1, 2, 30, 50});
+  c.sink = random.Chance(25);
   if (may(Feature::dropout, 25)) c.dropout = draw::Dropout(random);
   if (may(Feature::splits, 80)) c.splits = draw::Splits(random);
+  if (c.splits > 8 && random.Chance(50)) {  // a tile of keys for each, or nearly
+    const int most = std::min(c.splits * domain.tile_k, 300) + random.Between(-2, 1);
+    c.lens_k[random.Below(static_cast<uint32_t>(c.batch()))] = most;
+  }
   if (random.Chance(60)) c.bias = draw::OneOf(domain.biases, random);
   if (random.Chance(40)) {
     c.mask_form = draw::OneOf(domain.mask_forms, random);
@@ -223,6 +234,14 @@ void DrawFeatures(const Domain& domain, Random& random, Case& c) {
     const bool bare = c.mask_form == MaskForm::additive && c.bias == Bias::none;
     if (bare) c.bias = draw::OneOf(domain.biases, random);
   }
+}
+
+/// A window is made for sequences much longer than it: one of some tiles, of which the last queries
+/// skip the first.
+void Outgrow(const Domain& domain, Random& random, Case& c) {
+  const auto at = random.Below(static_cast<uint32_t>(c.batch()));
+  c.lens_k[at] = std::min(domain.tile_k * random.Between(3, 5), 96) + random.Between(-1, 1);
+  c.lens_q[at] = std::max(1, c.lens_k[at] + random.OneOf({0, 0, -1, 1, -domain.tile_q}));
 }
 
 }  // namespace
@@ -235,8 +254,16 @@ Case Generate(const Domain& domain, Random& random, int size) {
   // What a swarm leaves out stays at its default; Fit moves that into the domain.
   if (swarm.left) c.pad_side = draw::OneOf(domain.pad_sides, random);
   if (swarm.causal) c.mask = draw::OneOf(domain.masks, random);
-  if (IsWindow(c.mask)) c.window = draw::OneWindow(domain.tile_k, random);
+  if (IsWindow(c.mask)) {
+    c.window = draw::OneWindow(domain.tile_k, random);
+    if (size > 20 && random.Chance(20)) Outgrow(domain, random, c);
+  }
   if (swarm.features) DrawFeatures(domain, random, c);
+  // What heads have of their own shows an index that is cut.
+  if (c.heads > 8 && random.Chance(75)) {
+    c.bias = domain.biases.Has(Bias::alibi) ? Bias::alibi : c.bias;
+    c.sink = true;
+  }
   // Every case of a kernel that takes pages alone has some: they are no feature to switch off.
   if (swarm.layouts || domain.layouts == SetOf(Layout::paged)) draw::SomeLayout(domain, random, c);
   if (swarm.layouts && random.Chance(65)) draw::SomeStrides(domain, random, c);

@@ -165,6 +165,7 @@ std::string Validate(const Case& c) {
       Unnamed("mask_form", c.mask_form),
       OutOfRange("holes", c.holes, 0, kMaxHoles),
       Unnamed("bias", c.bias),
+      OutOfRange("scale", c.scale, 0, kMaxScale),
       OutOfRange("softcap", c.softcap, 0, kMaxSoftcap),
       OutOfRange("dropout", c.dropout, 0, kMaxDropout),
       OutOfRange("splits", c.splits, 0, kMaxSplits),

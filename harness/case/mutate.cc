@@ -14,9 +14,9 @@ int DifferingFields(const Case& a, const Case& b) {
          (a.pad_k != b.pad_k) + (a.pad_side != b.pad_side) + (a.heads != b.heads) +
          (a.group != b.group) + (a.dim != b.dim) + (a.dim_v != b.dim_v) +
          (a.mask != b.mask || a.window != b.window) + (a.mask_form != b.mask_form) +
-         (a.holes != b.holes) + (a.bias != b.bias) + (a.softcap != b.softcap) + (a.sink != b.sink) +
-         (a.dropout != b.dropout) + (a.splits != b.splits) +
-         (a.layout != b.layout || a.page_size != b.page_size) +
+         (a.holes != b.holes) + (a.bias != b.bias) + (a.scale != b.scale) +
+         (a.softcap != b.softcap) + (a.sink != b.sink) + (a.dropout != b.dropout) +
+         (a.splits != b.splits) + (a.layout != b.layout || a.page_size != b.page_size) +
          (a.strides != b.strides || a.strided != b.strided) + (a.dtype != b.dtype) +
          (a.values != b.values) + (a.fill != b.fill) + (a.backward != b.backward) +
          (a.schedule != b.schedule) + (a.seed != b.seed);
@@ -73,7 +73,7 @@ void EditSchedule(Schedule& schedule, Random& random) {
 }
 
 void EditFeature(Case& c, const Domain& domain, Random& random) {
-  switch (random.Below(9)) {
+  switch (random.Below(10)) {
     case 0:
       c.group = random.Between(1, 4);
       c.heads = c.group * random.Between(1, 2);
@@ -98,6 +98,9 @@ void EditFeature(Case& c, const Domain& domain, Random& random) {
       return;
     case 7:
       c.splits = random.Chance(30) ? 0 : draw::Splits(random);
+      return;
+    case 8:
+      c.scale = random.Chance(30) ? 0 : draw::Scale(random);
       return;
     default:
       c.holes = random.OneOf({0, 10, 50, 90});
@@ -126,7 +129,7 @@ void Edit(Case& c, const Domain& domain, Random& random) {
       c.pad_side = draw::OneOf(domain.pad_sides, random);
       return;
     case 8:
-      c.heads = random.Between(1, 4);
+      c.heads = random.Between(1, random.Chance(20) ? draw::kManyHeads : 4);
       return;
     case 9:
       c.dim = draw::Dim(domain, random);
@@ -205,6 +208,7 @@ Case Cross(const Case& a, const Case& b, const Domain& domain, Random& random) {
   if (from_b()) child.mask_form = b.mask_form;
   if (from_b()) child.holes = b.holes;
   if (from_b()) child.bias = b.bias;
+  if (from_b()) child.scale = b.scale;
   if (from_b()) child.softcap = b.softcap;
   if (from_b()) child.sink = b.sink;
   if (from_b()) child.dropout = b.dropout;

@@ -26,8 +26,8 @@ int Differing(const Case& a, const Case& b) {
   int count = 0;
   const auto note = [&](const auto& x, const auto& y) { count += x == y ? 0 : 1; };
   const auto& [lens_q, lens_k, pad_q, pad_k, pad_side, heads, group, dim, dim_v, mask, window,
-               mask_form, holes, bias, softcap, sink, dropout, splits, layout, page_size, strides,
-               strided, dtype, values, fill, backward, schedule, seed] = a;
+               mask_form, holes, bias, scale, softcap, sink, dropout, splits, layout, page_size,
+               strides, strided, dtype, values, fill, backward, schedule, seed] = a;
   note(lens_q, b.lens_q);
   note(lens_k, b.lens_k);
   note(pad_q, b.pad_q);
@@ -41,6 +41,7 @@ int Differing(const Case& a, const Case& b) {
   note(mask_form, b.mask_form);
   note(holes, b.holes);
   note(bias, b.bias);
+  note(scale, b.scale);
   note(softcap, b.softcap);
   note(sink, b.sink);
   note(dropout, b.dropout);

@@ -74,7 +74,7 @@ double LargestKey(const Case& c) {
     case Values::tied:
       return 1;
     case Values::increasing:
-      return 52 * SoftmaxScale(c);
+      return 52 * PerScore(c);
     case Values::deep:
     case Values::sunken:
       return 0;  // every real logit is negative

@@ -147,14 +147,23 @@ void AddFeatures(const Case& c, Candidates& out) {
   out.Add(told);
   out.Set(&Case::holes, std::array{0, 50, 10, 90});
   out.Set(&Case::bias, std::array{Bias::none, Bias::alibi, Bias::dense});
+  out.Set(&Case::scale, std::array{0, 100});
   out.Set(&Case::softcap, std::array{0, 1});
   out.Set(&Case::sink, std::array{false});
+  if (c.sink) {  // the second term of a row sum may as well be a key
+    Case key = c;
+    key.sink = false;
+    ++key.lens_k.front();
+    out.Add(key);
+  }
   out.Set(&Case::dropout, std::array{0, 50});
   out.Set(&Case::splits, std::array{0, 1, 2, 3, c.splits / 2, c.splits - 1});
   out.Set(&Case::group, std::array{1});
-  Case one = c;  // one head of K and V
-  one.heads = c.group;
-  out.Add(one);
+  Case one = c;  // one head of K and V, or two
+  for (int heads_kv : {1, 2}) {
+    one.heads = std::min(c.group * heads_kv, c.heads);
+    out.Add(one);
+  }
   if (c.group > 2) {
     one.heads = one.group = 2;
     out.Add(one);

@@ -14,7 +14,7 @@ namespace padproof {
 /// The order behind Simplify, compared lexicographically: sequences, mask tensor, mask, features,
 /// heads, dim, backward, lengths, pads (keys before queries), then the plainness of the rest. 1 is
 /// the simplest length, then 0, 2, 3, ...
-inline constexpr size_t kComplexity = 30;
+inline constexpr size_t kComplexity = 31;
 std::array<uint64_t, kComplexity> ComplexityOf(const Case& c);
 
 /// Candidates that are strictly simpler than `c`, most drastic first; each is valid. Repeatedly

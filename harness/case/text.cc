@@ -265,6 +265,7 @@ constexpr std::array kFields{
     NameField<MaskForm, &Case::mask_form>("mask_form"),
     IntField<&Case::holes, 0, kMaxHoles>("holes", false),
     NameField<Bias, &Case::bias>("bias"),
+    IntField<&Case::scale, 0, kMaxScale>("scale", false),
     IntField<&Case::softcap, 0, kMaxSoftcap>("softcap", false),
     BoolField<&Case::sink>("sink"),
     IntField<&Case::dropout, 0, kMaxDropout>("dropout", false),

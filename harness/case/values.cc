@@ -58,7 +58,7 @@ double QueryOrKey(const Case& c, Operand op, const Element& at, uint64_t hash) {
       if (op == Operand::q) return 1 + Around(hash, 8) * 0x1p-7;
       const uint64_t offset = HashOf(
           {hash_salt::kOffset, c.seed, static_cast<uint64_t>(at.b), static_cast<uint64_t>(at.h)});
-      return (Growth(at.i) - static_cast<double>(offset % 8)) * SoftmaxScale(c);
+      return (Growth(at.i) - static_cast<double>(offset % 8)) * PerScore(c);
     }
     case Values::outlier: {
       const uint64_t channel = HashOf({hash_salt::kChannel, c.seed}) % static_cast<uint64_t>(c.dim);
@@ -66,11 +66,11 @@ double QueryOrKey(const Case& c, Operand op, const Element& at, uint64_t hash) {
     }
     case Values::deep: {
       const double near_one = 1 + Around(hash, 3) * 0x1p-7;
-      return op == Operand::q ? near_one : -120 * near_one * SoftmaxScale(c);
+      return op == Operand::q ? near_one : -120 * near_one * PerScore(c);
     }
     case Values::sunken: {
       const double near_one = 1 + Around(hash, 3) * 0x1p-16;
-      return op == Operand::q ? 256 : -70000.0 / 256 * near_one * SoftmaxScale(c);
+      return op == Operand::q ? 256 : -70000.0 / 256 * near_one * PerScore(c);
     }
     case Values::normal:
     case Values::near_max:
@@ -155,7 +155,9 @@ uint32_t RealBits(const Case& c, Operand op, int b, int h, int i, int d) {
   return TokenBits(c, op, {.stream = hash_salt::kReal, .b = b, .h = h, .i = i, .d = d});
 }
 
-float AlibiSlope(int h) { return 1.0f / static_cast<float>(2 << (h % 8)); }
+float AlibiSlope(int h) {
+  return (1 - static_cast<float>(h / 8) / 16) / static_cast<float>(2 << (h % 8));
+}
 
 double BiasOf(const Case& c, int b, int h, int i, int j) {
   if (c.bias == Bias::none) return 0;
@@ -178,11 +180,13 @@ float DropoutOf(const Case& c) { return static_cast<float>(c.dropout / 100.0); }
 
 uint64_t DropoutSeedOf(const Case& c) { return HashOf({hash_salt::kDropout, c.seed}); }
 
-float SoftmaxScale(const Case& c) {
+namespace {
+
+float InverseRoot(int of) {
   // 1/sqrt(dim) = m * 2^-shift with 2^23 <= m < 2^24. The floor of m by bisection on m*m*dim, which
   // stays below 2^57; then up if the true value is past the middle (it is never on it: an odd
   // number squared times dim is no power of four that large).
-  const auto dim = static_cast<uint64_t>(c.dim);
+  const auto dim = static_cast<uint64_t>(of);
   int shift = 23;
   while ((uint64_t{1} << 46) * dim > (uint64_t{1} << (2 * shift))) ++shift;
   const uint64_t one = uint64_t{1} << (2 * shift);
@@ -193,6 +197,16 @@ float SoftmaxScale(const Case& c) {
   }
   if ((2 * low + 1) * (2 * low + 1) * dim < 4 * one) ++low;
   return static_cast<float>(low) / static_cast<float>(uint64_t{1} << shift);
+}
+
+}  // namespace
+
+float SoftmaxScale(const Case& c) {
+  return c.scale == 0 ? InverseRoot(c.dim) : static_cast<float>(c.scale / 100.0);
+}
+
+double PerScore(const Case& c) {
+  return c.scale == 0 ? InverseRoot(c.dim) : 100.0 / (c.scale * c.dim);
 }
 
 }  // namespace padproof

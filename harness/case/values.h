@@ -63,8 +63,8 @@ constexpr bool HasValueColumns(Operand op) {
   return op == Operand::v || op == Operand::o || op == Operand::d_o || op == Operand::dv;
 }
 
-/// ALiBi's slope of query head `h`: 2^-1, 2^-2, ... 2^-8 and again (Press et al. 2022, for 8
-/// heads).
+/// ALiBi's slope of query head `h`: 2^-1, 2^-2, ... 2^-8 (Press et al. 2022, for 8 heads), and from
+/// there on 15/16 of those, 14/16 and so on: no two heads share one.
 float AlibiSlope(int h);
 
 /// The bias of the pair (i, j) of real tokens in query head `h`: an exact number.
@@ -78,7 +78,11 @@ float DropoutOf(const Case& c);
 /// The key of a kernel's generator.
 uint64_t DropoutSeedOf(const Case& c);
 
-/// float(1/sqrt(dim)), rounded to nearest: the exact number that kernels and oracle use.
+/// float(scale / 100), or float(1/sqrt(dim)), rounded to nearest: the exact number that kernels and
+/// oracle use.
 float SoftmaxScale(const Case& c);
+
+/// About 1 / (scale dim): `dim` products of this with 1 score 1.
+double PerScore(const Case& c);
 
 }  // namespace padproof

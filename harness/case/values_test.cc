@@ -38,6 +38,19 @@ double Logit(const Case& c, int b, int h, int i, int j) {
   return sum * SoftmaxScale(c);
 }
 
+TEST(SoftmaxScale, IsTheCasesOwnInHundredths) {
+  const Case c{.dim = 4, .scale = 10};
+  EXPECT_EQ(SoftmaxScale(c), 0.1f);
+  EXPECT_NEAR(PerScore(c) * 4 * 0.1, 1, 1e-15);
+}
+
+TEST(Alibi, NoTwoHeadsShareASlope) {
+  std::set<float> slopes;
+  for (int h = 0; h < kMaxHeads; ++h) slopes.insert(AlibiSlope(h));
+  EXPECT_EQ(slopes.size(), static_cast<size_t>(kMaxHeads));
+  EXPECT_GT(*slopes.begin(), 0);
+}
+
 TEST(SoftmaxScale, IsRoundedToNearest) {
   Case c;
   for (c.dim = 1; c.dim <= kMaxDim; ++c.dim) {

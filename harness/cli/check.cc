@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "harness/case/enumerate.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/known_failures.h"
 #include "harness/drivers/catalogue.h"
@@ -27,6 +28,7 @@ struct CheckFlags : SearchFlags {
   bool cases_given = false;  // --cases and --seed as they were typed, not by default
   bool seed_given = false;
   int64_t from = 0;
+  int manners = 1;
 };
 
 int ExitCodeOf(const RunResult& result) {
@@ -81,10 +83,12 @@ int CheckDrawn(const CheckFlags& flags, const Kernels& kernels, const Laws& laws
 }
 
 int CheckExhaustive(const CheckFlags& flags, const Kernels& kernels, const Laws& laws) {
-  const ScopePart part{.from = flags.from, .count = flags.cases_given ? flags.cases : INT64_MAX};
+  const ScopePart part{.from = flags.from,
+                       .count = flags.cases_given ? flags.cases : INT64_MAX,
+                       .manners = flags.manners};
   int64_t cells = 0, cases = 0;
   for (const KernelInfo& kernel : kernels) {
-    const int64_t within = CasesWithin(kernel, part);
+    const int64_t within = ShapesWithin(kernel, part) * flags.manners;
     for (const Property* law : laws) {
       if (!Inapplicable(*law, kernel).empty()) continue;
       cells += 1;
@@ -92,7 +96,8 @@ int CheckExhaustive(const CheckFlags& flags, const Kernels& kernels, const Laws&
     }
   }
   if (cases == 0) {
-    return Complain("no scope has a case number " + std::to_string(flags.from), kExitUsage);
+    return Complain("no scope has a shape " + std::to_string(flags.from) + "; try a lower --from",
+                    kExitUsage);
   }
   const int jobs = JobsOf(flags.jobs);
   if (!flags.json) {
@@ -106,7 +111,7 @@ int CheckExhaustive(const CheckFlags& flags, const Kernels& kernels, const Laws&
   PrintEnd(result, kernels, laws, flags);
   if (result.resume >= 0 && !flags.json) {
     fmt::print(
-        "the time was over: case {} is the first that some cell has not judged; go on with "
+        "the time was over: shape {} is the first that some cell has not judged; go on with "
         "--from {}\n",
         result.resume, result.resume);
   }
@@ -144,11 +149,18 @@ void AddCheck(CLI::App& app, int& exit_code) {
   AddSearchFlags(*command, *flags);
   CLI::Option* exhaustive =
       command->add_flag("--exhaustive", flags->exhaustive,
-                        "judge each case of a scope (about 10^5 small ones a kernel) instead of "
-                        "drawing; then --cases "
-                        "is how many of them from --from on (default: all), and --seed is refused");
-  command->add_option("--from", flags->from, "number of the first case of the scope")
+                        "judge each small shape (some 10^4 a kernel) under each law instead of "
+                        "drawing; then --cases is how many of them from --from on (default: all), "
+                        "and --seed is refused");
+  command->add_option("--from", flags->from, "number of the first shape of the scope")
       ->check(CLI::Range(int64_t{0}, INT64_MAX))
+      ->needs(exhaustive);
+  command
+      ->add_option(
+          "--manners", flags->manners,
+          "in how many of its manners (dtype, layout, fill, features) a law judges a shape")
+      ->capture_default_str()
+      ->check(CLI::Range(1, kManners))
       ->needs(exhaustive);
   command->add_flag("--json", flags->json, "the result as JSON on stdout");
   command->add_flag("--verbose,-v", flags->verbose, "say why cases were skipped");

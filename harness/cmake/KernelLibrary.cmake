@@ -10,11 +10,30 @@ if(PADPROOF_FUZZ)
   target_compile_options(padproof_kernel_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# What every such library brings: its list of rows, and the function that hands it out.
+add_library(padproof_plugin OBJECT
+  ${PROJECT_SOURCE_DIR}/harness/judge/kernel_registry.cc
+  ${PROJECT_SOURCE_DIR}/harness/judge/plugin.cc)
+target_link_libraries(padproof_plugin PRIVATE padproof_kernel_flags)
+target_compile_options(padproof_plugin PRIVATE ${PADPROOF_KERNEL_OPTIONS})
+
 # A shared library of kernels behind the C ABI: padproof_kernel_library(name directory sources...)
 function(padproof_kernel_library name directory)
+  add_library(${name} MODULE ${ARGN} $<TARGET_OBJECTS:padproof_plugin>)
+  padproof_kernel_library_flags(${name} ${directory})
+endfunction()
+
+# The same of rows that are called on a fake device, for tests: padproof_fake_device_library(name sources...)
+function(padproof_fake_device_library name)
+  set(harness ${PROJECT_SOURCE_DIR}/harness)
   add_library(${name} MODULE ${ARGN}
-    ${PROJECT_SOURCE_DIR}/harness/judge/kernel_registry.cc
-    ${PROJECT_SOURCE_DIR}/harness/judge/plugin.cc)
+    ${harness}/judge/kernel_registry.cc ${harness}/judge/plugin.cc ${harness}/base/check.cc
+    ${harness}/device/testing/fake_device.cc)
+  target_compile_definitions(${name} PRIVATE PADPROOF_DEVICE_PLUGIN)
+  padproof_kernel_library_flags(${name} tests)
+endfunction()
+
+function(padproof_kernel_library_flags name directory)
   target_link_libraries(${name} PRIVATE padproof_kernel_flags)
   target_compile_options(${name} PRIVATE ${PADPROOF_KERNEL_OPTIONS})
   target_link_options(${name} PRIVATE -Wl,-Bsymbolic)
@@ -22,24 +41,12 @@ function(padproof_kernel_library name directory)
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${directory})
 endfunction()
 
-# The same of rows that are called on a fake device, for tests: padproof_fake_device_library(name sources...)
-function(padproof_fake_device_library name)
-  padproof_kernel_library(${name} tests ${ARGN}
-    ${PROJECT_SOURCE_DIR}/harness/device/testing/fake_device.cc
-    ${PROJECT_SOURCE_DIR}/harness/base/check.cc)
-  target_compile_definitions(${name} PRIVATE PADPROOF_DEVICE_PLUGIN)
-endfunction()
-
-
 # How to make a kernel library of one more source while the program runs: `padproof mutate` reads it.
 # Its rows are called name~mutated. One file a language, since flags may depend on it.
 function(padproof_write_kernel_recipe)
   set(name padproof_mutated)
-  add_library(${name} OBJECT
-    ${PROJECT_SOURCE_DIR}/harness/judge/kernel_registry.cc
-    ${PROJECT_SOURCE_DIR}/harness/judge/plugin.cc)
+  add_library(${name} OBJECT ${PROJECT_SOURCE_DIR}/harness/judge/plugin.cc)
   target_link_libraries(${name} PRIVATE padproof_kernel_flags padproof_simt)
-  target_compile_definitions(${name} PRIVATE PADPROOF_MUTANT="mutated")
   target_compile_options(${name} PRIVATE ${PADPROOF_KERNEL_OPTIONS})
   target_link_options(${name} PRIVATE -Wl,-Bsymbolic)
   padproof_compile_cuda_as_cxx(${name})
@@ -55,8 +62,8 @@ function(padproof_write_kernel_recipe)
  \"flags\": [\"-std=c++20\", \"-fPIC\", \"${flags}\"],
  \"options\": [\"${compile_options}\"],
  \"include\": [\"${include_directories}\"],
- \"define\": [\"$<JOIN:$<FILTER:$<TARGET_PROPERTY:${name},COMPILE_DEFINITIONS>,EXCLUDE,^PADPROOF_MUTANT=>,\", \">\"],
+ \"define\": [\"${compile_definitions}\"],
  \"link\": [\"${link_options}\"],
- \"objects\": [\"$<JOIN:$<TARGET_OBJECTS:${name}>,\", \">\", \"$<TARGET_FILE:padproof_simt>\"]}
+ \"objects\": [\"$<JOIN:$<TARGET_OBJECTS:padproof_plugin>,\", \">\", \"$<TARGET_FILE:padproof_simt>\"]}
 ")
 endfunction()

@@ -27,14 +27,14 @@ int64_t EndOf(const ScopePart& part, int64_t size) {
   return part.count < size - part.from ? part.from + part.count : size;
 }
 
-/// What a worker judges at a time.
+/// What a worker judges at a time: shapes from .. to - 1.
 struct Piece {
   size_t cell = 0;
   int64_t from = 0, to = 0;
 };
 
-/// What became of it: a cell of its cases alone, and the numbers of the failing one and of the
-/// first one that was left out because the time was over.
+/// What became of it: a cell of its cases alone, and the shape that failed and the first one that
+/// was left out because the time was over.
 struct PieceResult {
   Cell cell;
   int64_t failed = kNone, cut = kNone;
@@ -43,9 +43,9 @@ struct PieceResult {
 /// A cell in the making. All but `failed` is guarded by the run's mutex.
 struct Making {
   const Scope* scope = nullptr;
-  int64_t end = 0;                      // numbers below it are judged
-  std::atomic<int64_t> failed = kNone;  // the lowest number that failed; none above it is judged
-  int64_t cut = kNone;                  // the lowest number that was cut off
+  int64_t end = 0;                      // shapes below it are judged
+  std::atomic<int64_t> failed = kNone;  // the lowest shape that failed; none above it is judged
+  int64_t cut = kNone;                  // the lowest shape that was cut off
   std::set<int64_t> open;               // where pieces in work begin
   bool finished = false;
 };
@@ -84,7 +84,6 @@ class Exhaustion {
     }
     search_events_ = {.judged =
                           [this](const Judgement& judgement) {
-                            cases_.fetch_add(1, std::memory_order_relaxed);
                             if (!events_.judged) return;
                             const std::lock_guard lock(mutex_);
                             events_.judged(judgement);
@@ -133,18 +132,19 @@ class Exhaustion {
     cell.inapplicable = Inapplicable(law, kernel);
     Making& making = *making_.emplace_back(std::make_unique<Making>());
     making.scope = &scope;
-    making.end = cell.inapplicable.empty() ? EndOf(part_, scope.size()) : 0;
+    making.end = cell.inapplicable.empty() ? EndOf(part_, scope.shapes()) : 0;
     making.finished = making.end <= part_.from;
     if (making.finished && cell.inapplicable.empty()) {
-      cell.inapplicable = "its scope has no case from number " + std::to_string(part_.from) + " on";
+      cell.inapplicable = "its scope has no shape " + std::to_string(part_.from);
     }
     finished_ += making.finished;
-    cell.scope = std::max<int64_t>(0, making.end - part_.from);
-    most_rounds_ = std::max(most_rounds_, (cell.scope + kPieceCases - 1) / kPieceCases);
+    const int64_t shapes = std::max<int64_t>(0, making.end - part_.from);
+    cell.scope = shapes * part_.manners;
+    most_rounds_ = std::max(most_rounds_, (shapes + kPieceShapes - 1) / kPieceShapes);
   }
 
   bool Stopped() const { return total_seconds_ > 0 && SecondsSince(start_) > total_seconds_; }
-  int64_t FromOf(int64_t round) const { return part_.from + round * kPieceCases; }
+  int64_t FromOf(int64_t round) const { return part_.from + round * kPieceShapes; }
 
   /// The first piece of each cell, then the second of each, and so on.
   std::optional<Piece> Take() {
@@ -157,7 +157,7 @@ class Exhaustion {
       if (from >= making.end || from > making.failed) continue;
       making.open.insert(from);
       ++next_;
-      return Piece{at, from, std::min(from + kPieceCases, making.end)};
+      return Piece{at, from, std::min(from + kPieceShapes, making.end)};
     }
     return std::nullopt;
   }
@@ -168,23 +168,48 @@ class Exhaustion {
     result.cell.kernel = cells_[piece.cell].kernel;
     result.cell.law = cells_[piece.cell].law;
     const auto start = Clock::now();
-    for (int64_t number = piece.from; number < piece.to && number < making.failed; ++number) {
+    for (int64_t shape = piece.from; shape < piece.to && shape < making.failed; ++shape) {
       if (Stopped()) {
-        result.cut = number;
+        result.cut = shape;
         break;
       }
-      const int nth = static_cast<int>(number - part_.from + 1);
-      if (JudgeInto(result.cell, making.scope->At(number), nth, worker, options_, search_events_)) {
-        continue;
-      }
-      result.failed = number;
+      if (JudgeShape(*making.scope, shape, worker, result.cell)) continue;
+      result.failed = shape;
       break;
     }
     result.cell.seconds = SecondsSince(start);
     return result;
   }
 
-  /// The finding stays the one of the lowest number. Who gives back the last piece below it shrinks
+  /// False if it failed. So many cases as manners are asked for go into `cell`, of which those are
+  /// skipped that the shape has no manner for.
+  bool JudgeShape(const Scope& scope, int64_t shape, Worker& worker, Cell& cell) {
+    const uint64_t first = HashOf(cell.law->name) + static_cast<uint64_t>(shape);
+    const int nth = static_cast<int>(shape - part_.from + 1);
+    std::vector<Cell> skipped;
+    int judged = 0;
+    for (uint64_t turn = 0; turn < kManners && judged < part_.manners; ++turn) {
+      const auto manner = static_cast<int64_t>((first + turn) % kManners);
+      Cell one{.kernel = cell.kernel, .law = cell.law};
+      const Case c = scope.At(shape * kManners + manner);
+      const bool goes_on = JudgeInto(one, c, nth, worker, options_, search_events_);
+      if (!one.skipped.empty()) {
+        skipped.push_back(std::move(one));
+        continue;
+      }
+      ++judged;
+      Add(one, cell);
+      cell.finding = std::move(one.finding);
+      if (!goes_on) return false;
+    }
+    for (size_t n = 0; judged < part_.manners && n < skipped.size(); ++n, ++judged) {
+      Add(skipped[n], cell);
+    }
+    cases_.fetch_add(judged, std::memory_order_relaxed);
+    return true;
+  }
+
+  /// The finding stays the one of the lowest shape. Who gives back the last piece below it shrinks
   /// it; from then on it does not change.
   void GiveBack(const Piece& piece, PieceResult result, Worker& worker) {
     Making& making = *making_[piece.cell];
@@ -248,8 +273,8 @@ class Exhaustion {
 
 }  // namespace
 
-int64_t CasesWithin(const KernelInfo& kernel, const ScopePart& part) {
-  return std::max<int64_t>(0, EndOf(part, Scope(DomainOf(kernel)).size()) - part.from);
+int64_t ShapesWithin(const KernelInfo& kernel, const ScopePart& part) {
+  return std::max<int64_t>(0, EndOf(part, Scope(DomainOf(kernel)).shapes()) - part.from);
 }
 
 ExhaustResult Exhaust(const std::vector<KernelInfo>& kernels,

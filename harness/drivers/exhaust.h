@@ -1,11 +1,15 @@
-// An exhaustive run: every case of each kernel's scope (harness/case/enumerate.h) under every law,
+// An exhaustive run: every shape of each kernel's scope (harness/case/enumerate.h) under every law,
 // on several workers at once.
 //
-// Each cell is cut into pieces of kPieceCases consecutive numbers, and workers take the first
+// A law judges a shape in one of its manners, or in as many as are asked for: it tries them in an
+// order that differs from shape to shape and from law to law, and passes over those that it does
+// not speak about. Laws do not bend cases as they bend drawn ones; a shape that has no such manner
+// is counted as skipped.
+//
+// Each cell is cut into pieces of kPieceShapes consecutive shapes, and workers take the first
 // pieces of all cells before the second ones: a run that is ended early has judged the small cases
-// of every cell. Laws do not bend the cases as they bend drawn ones; a case that a law does not
-// speak about is counted as skipped. The finding of a cell is the failing case with the lowest
-// number, however many workers there are.
+// of every cell. The finding of a cell is the failing case of the lowest shape, however many
+// workers there are.
 
 #pragma once
 
@@ -13,19 +17,20 @@
 
 namespace padproof {
 
-inline constexpr int64_t kPieceCases = 500;
+inline constexpr int64_t kPieceShapes = 200;
 
-/// Numbers from .. from + count - 1 of each scope, as far as it goes.
+/// Shapes from .. from + count - 1 of each scope, as far as it goes, each in up to `manners`.
 struct ScopePart {
   int64_t from = 0;
   int64_t count = INT64_MAX;
+  int manners = 1;  // to kManners
 };
 
-/// Cases of a kernel's scope within the part.
-int64_t CasesWithin(const KernelInfo& kernel, const ScopePart& part);
+/// Shapes of a kernel's scope within the part.
+int64_t ShapesWithin(const KernelInfo& kernel, const ScopePart& part);
 
 struct ExhaustResult : RunResult {
-  /// No case of a lower number is left in any cell that has not failed; -1: none is left at all.
+  /// No lower shape is left in any cell that has not failed; -1: none is left at all.
   int64_t resume = -1;
 };
 

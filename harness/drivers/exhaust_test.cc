@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "harness/case/enumerate.h"
@@ -49,6 +50,14 @@ class ExhaustTest : public testing::Test {
     return Exhaust(kernels, {&kLaw}, options, part, jobs, seconds, events);
   }
 
+  /// The cases that a run judges.
+  static RunEvents Into(std::set<std::string>& judged) {
+    return {.judged = [&](const Judgement& judgement) { judged.insert(Print(judgement.c)); },
+            .found = {},
+            .finished = {},
+            .progress = {}};
+  }
+
   std::string folder_;
 };
 
@@ -67,7 +76,7 @@ TEST_F(ExhaustTest, TheFindingIsTheLowestNumberAndOneFileWhateverTheJobs) {
   const Scope scope(DomainOf(kernels[0]));
   int64_t lowest = 0;
   const auto fails = [](const Case& c) { return c.seqlen_k() >= 3; };
-  while (!fails(scope.At(lowest))) ++lowest;
+  while (!fails(scope.At(lowest * kManners))) ++lowest;
   for (int jobs : {1, 4}) {
     fs::remove_all(folder_);
     fs::create_directory(folder_);
@@ -79,33 +88,38 @@ TEST_F(ExhaustTest, TheFindingIsTheLowestNumberAndOneFileWhateverTheJobs) {
   }
 }
 
-TEST_F(ExhaustTest, EveryCaseOfThePartIsJudgedOnce) {
+TEST_F(ExhaustTest, EveryShapeOfThePartIsJudgedInAsManyMannersAsAreAskedFor) {
   const auto kernels = Kernels("misbehaving.corner");
-  const ScopePart part{.from = 100, .count = 3 * kPieceCases + 7};
   const Scope scope(DomainOf(kernels[0]));
-  std::multiset<std::string> judged, expected;
-  for (int64_t n = part.from; n < part.from + part.count; ++n) expected.insert(Print(scope.At(n)));
-  const ExhaustResult result =
-      Run(kernels, part, 3, 0,
-          {.judged = [&](const Judgement& judgement) { judged.insert(Print(judgement.c)); },
-           .found = {},
-           .finished = {},
-           .progress = {}});
-  EXPECT_EQ(judged, expected);
-  EXPECT_EQ(result.cases, part.count);
-  EXPECT_EQ(result.cells[0].cases, part.count);
-  EXPECT_EQ(result.cells[0].scope, part.count);
-  EXPECT_EQ(CasesWithin(kernels[0], part), part.count);
-  EXPECT_EQ(result.resume, -1);
+  for (int manners : {1, 3, kManners}) {
+    const ScopePart part{.from = 100, .count = kPieceShapes + 7, .manners = manners};
+    std::set<std::string> judged;
+    std::map<int64_t, int> by_shape;
+    std::set<int64_t> by_manner;
+    const ExhaustResult result = Run(kernels, part, 3, 0, Into(judged));
+    for (int64_t n = part.from * kManners; n < (part.from + part.count) * kManners; ++n) {
+      if (!judged.contains(Print(scope.At(n)))) continue;
+      ++by_shape[n / kManners];
+      by_manner.insert(n % kManners);
+    }
+    EXPECT_EQ(by_shape.size(), static_cast<size_t>(part.count));
+    for (const auto& [shape, times] : by_shape) EXPECT_EQ(times, manners) << shape;
+    EXPECT_EQ(by_manner.size(), static_cast<size_t>(kManners)) << "shapes take turns";
+    EXPECT_EQ(result.cases, part.count * manners);
+    EXPECT_EQ(result.cells[0].cases, part.count * manners);
+    EXPECT_EQ(result.cells[0].scope, part.count * manners);
+    EXPECT_EQ(result.resume, -1);
+  }
+  EXPECT_EQ(ShapesWithin(kernels[0], {.from = 100, .count = 5}), 5);
 }
 
 // As when a run goes on with --from and some scopes are done.
 TEST_F(ExhaustTest, AScopeThatEndsBeforeThePartTestsNothingAndIsNotRed) {
   const auto kernels = Kernels("misbehaving.corner");
-  const ExhaustResult result = Run(kernels, {.from = Scope(DomainOf(kernels[0])).size()}, 1);
+  const ExhaustResult result = Run(kernels, {.from = Scope(DomainOf(kernels[0])).shapes()}, 1);
   EXPECT_EQ(result.cases, 0);
   EXPECT_FALSE(result.any_vacuous());
-  EXPECT_NE(result.cells[0].inapplicable.find("no case from number"), std::string::npos);
+  EXPECT_NE(result.cells[0].inapplicable.find("has no shape"), std::string::npos);
   EXPECT_EQ(result.resume, -1);
 }
 
@@ -115,17 +129,12 @@ TEST_F(ExhaustTest, WhatIsOutOfTimeSaysWhereToGoOn) {
 
   // Wherever the time ends, nothing below `resume` is left out, and `resume` is.
   std::set<std::string> judged;
-  const ScopePart part{.from = 0, .count = 2000};
-  const ExhaustResult result =
-      Run({kernels[0]}, part, 3, 0.1,
-          {.judged = [&](const Judgement& judgement) { judged.insert(Print(judgement.c)); },
-           .found = {},
-           .finished = {},
-           .progress = {}});
+  const ScopePart part{.from = 0, .count = 250, .manners = kManners};
+  const ExhaustResult result = Run({kernels[0]}, part, 3, 0.1, Into(judged));
   const Scope scope(DomainOf(kernels[0]));
-  const int64_t end = result.resume < 0 ? part.count : result.resume;
+  const int64_t end = (result.resume < 0 ? part.count : result.resume) * kManners;
   for (int64_t n = 0; n < end; ++n) ASSERT_TRUE(judged.contains(Print(scope.At(n)))) << n;
-  EXPECT_TRUE(result.resume < 0 || !judged.contains(Print(scope.At(result.resume))));
+  EXPECT_TRUE(result.resume < 0 || !judged.contains(Print(scope.At(end))));
 }
 
 }  // namespace

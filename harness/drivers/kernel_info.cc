@@ -43,7 +43,7 @@ std::string PromisesInWords(const KernelTraits& traits) {
   static constexpr std::array pads{"any bits", "finite values", "finite values with finite scores",
                                    "zeros"};
   static constexpr std::array empty{"0", "NaN", "unspecified"};
-  static constexpr std::array empty_lse{"LSE -inf", "LSE 0"};
+  static constexpr std::array empty_lse{"LSE -inf", "LSE 0", "LSE +inf"};
   static constexpr std::array outputs{"0", "written, unspecified", "untouched"};
   static constexpr std::array bitwise{"forward and backward", "forward only", "no"};
   const Promises& p = traits.promises;

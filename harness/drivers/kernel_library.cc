@@ -64,6 +64,7 @@ Result<KernelRecipe> ReadKernelRecipe() try {
   Append(result.compile, recipe.at("flags"));
   Append(result.compile, recipe.at("options"));
   Append(result.compile, recipe.at("define"), "-D");
+  result.compile.push_back("-DPADPROOF_EDIT=\"mutated\"");
   Append(result.compile, recipe.at("include"), "-I");
   Append(result.include, recipe.at("include"));
   Append(result.link, recipe.at("objects"));

@@ -26,6 +26,7 @@ json ToJsonValue(const KernelTraits& t) {
           {"tile_q", t.tile_q},
           {"tile_k", t.tile_k},
           {"returns_lse", t.returns_lse},
+          {"recomputes_forward", t.recomputes_forward},
           {"pad_content", t.promises.pad_content},
           {"empty_row", t.promises.empty_row},
           {"pad_outputs", t.promises.pad_outputs},
@@ -76,6 +77,7 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("tile_q").get_to(t.tile_q);
   j.at("tile_k").get_to(t.tile_k);
   j.at("returns_lse").get_to(t.returns_lse);
+  j.at("recomputes_forward").get_to(t.recomputes_forward);
   j.at("pad_content").get_to(t.promises.pad_content);
   j.at("empty_row").get_to(t.promises.empty_row);
   j.at("pad_outputs").get_to(t.promises.pad_outputs);

@@ -55,7 +55,9 @@ struct AttentionArgs {
   int32_t window_left;  // of Mask::window_*; -1: no bound
   int32_t window_right;
   MaskForm mask_form;  // other than lengths: attn_mask tells all, seqused are whole, mask is none
-  Tensor attn_mask;    // [b, h, sq, sk] of bytes (boolean) or of dtype (additive); else null
+  // [b, h, sq, sk] of bytes (boolean) or of dtype (additive); else null. What sequences, heads or
+  // queries share has a stride of 0, as in [b, 1, 1, sk]; rows may have gaps between them.
+  Tensor attn_mask;
   float softcap;       // 0: none; else scores are softcap tanh(score / softcap)
   const float* alibi_slopes;  // [heads], positive; null: no bias
   const float* sink;          // [heads]; null: none
@@ -117,6 +119,9 @@ enum class PadContent : int32_t {
 enum class EmptyRow : int32_t {
   zero = 0,  // O = 0, LSE = -inf, gradients 0
   nan = 1,   // O = NaN
+  // Anything, as the mean over all slots, pads too, that eager code makes of a row of finfo.min:
+  // neither its O, LSE and dQ nor dK, dV and dBias of its sequence are judged by any law. With a
+  // mask tensor alone a padded query is such a row.
   unspecified = 2,
 };
 
@@ -128,7 +133,8 @@ enum class PadOutputs : int32_t {
 };
 
 /// LSE of a real query that sees no key, where O is 0, and of pads, where those are promised zeros.
-enum class EmptyLse : int32_t { minus_infinity = 0, zero = 1 };
+/// FlashAttention-2 stores +inf.
+enum class EmptyLse : int32_t { minus_infinity = 0, zero = 1, plus_infinity = 2 };
 
 /// Whether pads may decide the sign of a zero result: 0 * pad is -0 or +0.
 enum class ZeroSign : int32_t { exact = 0, any = 1 };
@@ -232,9 +238,10 @@ struct KernelTraits {
   int32_t seqlen_k_min = 0;   // fewest key slots it takes; 1: no empty K and V
   int32_t tile_q = 16;        // tile sizes: the generator crowds lengths around their multiples
   int32_t tile_k = 16;
-  // 1: forward writes natural-log LSE, and its backward reads that one: gradients are judged given
-  // it. A row whose backward computes LSE again says 0.
-  int32_t returns_lse = 0;
+  int32_t returns_lse = 0;  // 1: forward writes natural-log LSE
+  // 1: the backward computes LSE, and the sum of dO O, again instead of reading what the forward
+  // stored, given which gradients are judged else.
+  int32_t recomputes_forward = 0;
   Promises promises;
   NumericsProfile numerics;
 };
@@ -255,8 +262,9 @@ struct KernelRow {
   const DeviceTable* device;
 };
 
-/// Registers a row; rows live until the process ends. Returns true, for a static initialiser.
-bool RegisterKernel(const KernelRow& row);
+/// Registers a row; rows live until the process ends. `edit` is the name of what was edited in its
+/// source, which ends the row's name, or "". Returns true, for a static initialiser.
+bool RegisterKernel(const KernelRow& row, const char* edit);
 
 #if defined(__CUDACC__)
 inline constexpr const char* kBackendOfCudaSource = "cuda";
@@ -269,7 +277,11 @@ inline constexpr const char* kBackendOfCudaSource = "simt";
 #define PADPROOF_CONCAT_INNER(a, b) a##b
 #define PADPROOF_CONCAT(a, b) PADPROOF_CONCAT_INNER(a, b)
 
+#if !defined(PADPROOF_EDIT)
+#define PADPROOF_EDIT ""
+#endif
+
 /// PADPROOF_KERNEL({.name = "flash_fwd", ...}): one row, at namespace scope of a file in kernels/.
 #define PADPROOF_KERNEL(...)                                                            \
   [[maybe_unused]] static const bool PADPROOF_CONCAT(kernel_registered_, __COUNTER__) = \
-      ::padproof::RegisterKernel(::padproof::KernelRow __VA_ARGS__)
+      ::padproof::RegisterKernel(::padproof::KernelRow __VA_ARGS__, PADPROOF_EDIT)

@@ -13,13 +13,6 @@
 namespace padproof {
 namespace {
 
-// Names of rows in a build of edited source end in "~" and the name of the edit.
-#if defined(PADPROOF_MUTANT)
-constexpr const char* kNameSuffix = "~" PADPROOF_MUTANT;
-#else
-constexpr const char* kNameSuffix = "";
-#endif
-
 struct Owned {
   std::string name;
   KernelRow row;
@@ -37,8 +30,9 @@ std::vector<const KernelRow*>& Rows() {
 
 }  // namespace
 
-bool RegisterKernel(const KernelRow& row) {
-  Owned& owned = Storage().emplace_back(Owned{std::string(row.name) + kNameSuffix, row});
+bool RegisterKernel(const KernelRow& row, const char* edit) {
+  const std::string suffix = *edit == '\0' ? "" : std::string("~") + edit;
+  Owned& owned = Storage().emplace_back(Owned{row.name + suffix, row});
   owned.row.name = owned.name.c_str();
 #if defined(PADPROOF_DEVICE_PLUGIN)
   owned.row = OnDevice(owned.row);

@@ -11,7 +11,7 @@
 namespace padproof {
 
 /// Raised when KernelRow or AttentionArgs changes layout; a plugin of another version is refused.
-inline constexpr uint32_t kPluginVersion = 7;
+inline constexpr uint32_t kPluginVersion = 8;
 
 struct PluginTable {
   uint32_t version;   // kPluginVersion

@@ -169,16 +169,23 @@ class Problem {
   const T* Array(size_t which) const;  // null where the case has none
   void BuildMask();
   void SetKeeps(const Index& at, int j, bool keep);
-  int MaskHeads() const {  // one for all where heads do not differ
-    return case_.holes > 0 || case_.bias != Bias::none ? case_.heads : 1;
-  }
+  void PlaceMask();
   size_t MaskElement() const;  // bytes
   size_t PairOf(const Index& at, int j) const;
   size_t MaskOffset(const Index& at, int j) const;
   Tensor MaskView();
 
+  /// Where sequences, heads or queries share a part of the mask tensor, its stride is 0.
+  struct MaskPlace {
+    int heads = 0;    // that it has rows for
+    int64_t row = 0;  // elements from one row to the next
+    int64_t elements = 0;
+    std::array<int64_t, 4> stride{};
+  };
+
   Case case_;
   Prefill prefill_;
+  MaskPlace mask_place_;
   std::array<std::vector<Region>, 2> regions_;  // of queries and of keys, by sequence
   std::vector<int32_t> pages_;                  // [batch, pages()] where each page lies in the pool
   /// Sizes and strides [b, h, s, d] in elements; packed: one entry, all slots; in pages: an entry a

@@ -1,6 +1,7 @@
 // What a problem says of single pairs: its mask tensor, with what is added to the score, and which
 // of them dropout drops.
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -12,11 +13,34 @@ size_t Problem::MaskElement() const {
   return case_.mask_form == MaskForm::boolean ? 1 : SizeOf(case_.dtype);
 }
 
+void Problem::PlaceMask() {
+  const Case& c = case_;
+  const bool pairs_differ = c.holes > 0 || c.bias != Bias::none;
+  const auto alike = [](const std::vector<int>& lens) {
+    return std::equal(lens.begin() + 1, lens.end(), lens.begin());
+  };
+  // A mask that tells of padded queries differs between queries, and between sequences.
+  const bool no_padded_query = alike(c.lens_q) && c.pad_q == 0;
+  const bool by_key = !pairs_differ && c.mask == Mask::none && no_padded_query;
+  const bool batch_differs = pairs_differ || !alike(c.lens_q) || !alike(c.lens_k);
+  const int64_t k = c.seqlen_k(), q = c.seqlen_q();
+  const bool row_padded = c.strides == Strides::row_padded && c.strided == kAllOperands;
+  const int64_t row = row_padded ? (k + 7) / 8 * 8 + 8 : k;
+  const int64_t rows = by_key ? 1 : q, heads = pairs_differ ? c.heads : 1;
+  const int64_t batches = batch_differs ? c.batch() : 1;
+  mask_place_ = {.heads = static_cast<int>(heads),
+                 .row = row,
+                 .elements = batches * heads * rows * row,
+                 .stride = {batches < c.batch() ? 0 : heads * rows * row,
+                            heads < c.heads ? 0 : rows * row, rows < q ? 0 : row, 1}};
+}
+
 size_t Problem::MaskOffset(const Index& at, int j) const {
-  const int head = at.b * MaskHeads() + (MaskHeads() > 1 ? at.h : 0);
-  const size_t row = static_cast<size_t>(head * case_.seqlen_q() + Slot(Operand::q, at.b, at.i));
-  const size_t slot_k = static_cast<size_t>(Slot(Operand::k, at.b, j));
-  return kGuardBytes + (row * static_cast<size_t>(case_.seqlen_k()) + slot_k) * MaskElement();
+  const std::array<int64_t, 4> slots{at.b, at.h, Slot(Operand::q, at.b, at.i),
+                                     Slot(Operand::k, at.b, j)};
+  int64_t element = 0;
+  for (size_t n = 0; n < 4; ++n) element += slots[n] * mask_place_.stride[n];
+  return kGuardBytes + static_cast<size_t>(element) * MaskElement();
 }
 
 void Problem::SetKeeps(const Index& at, int j, bool keep) {
@@ -60,14 +84,18 @@ void Problem::SetDropped(const Index& at, int j, bool dropped) {
 
 void Problem::BuildMask() {
   const Case& c = case_;
-  const size_t pairs = static_cast<size_t>(c.seqlen_q()) * static_cast<size_t>(c.seqlen_k());
-  Allocate(mask_, static_cast<size_t>(c.batch() * MaskHeads()) * pairs * MaskElement());
-  const uint32_t hide = c.mask_form == MaskForm::boolean ? 0 : Encode(c.dtype, -INFINITY);
-  for (size_t at = 0; at < mask_.bytes; at += MaskElement()) {
-    std::memcpy(mask_.storage.data() + kGuardBytes + at, &hide, MaskElement());
+  PlaceMask();
+  Allocate(mask_, static_cast<size_t>(mask_place_.elements) * MaskElement());
+  const bool boolean = c.mask_form == MaskForm::boolean;
+  const uint32_t hide = boolean ? 0 : Encode(c.dtype, -INFINITY);
+  const uint32_t gap = boolean ? 1 : Encode(c.dtype, NAN);  // behind a row: nobody's
+  for (int64_t n = 0; n < mask_place_.elements; ++n) {
+    const uint32_t bits = n % mask_place_.row < c.seqlen_k() ? hide : gap;
+    uint8_t* data = mask_.storage.data() + kGuardBytes;
+    std::memcpy(data + static_cast<size_t>(n) * MaskElement(), &bits, MaskElement());
   }
   for (Index at{0, 0, 0, 0}; at.b < c.batch(); ++at.b) {
-    for (at.h = 0; at.h < MaskHeads(); ++at.h) {
+    for (at.h = 0; at.h < mask_place_.heads; ++at.h) {
       for (at.i = 0; at.i < RealRows(Operand::q, at.b); ++at.i) {
         for (int j = 0; j < RealRows(Operand::k, at.b); ++j) {
           SetKeeps(at, j, Sees(c, at.b, at.h, at.i, j));
@@ -80,7 +108,7 @@ void Problem::BuildMask() {
 void Problem::CopyMask(int b, const Problem& from, int from_b) {
   if (mask_.storage.empty()) return;
   const bool same_form = case_.mask_form == from.case_.mask_form;
-  for (Index at{b, 0, 0, 0}; at.h < MaskHeads(); ++at.h) {
+  for (Index at{b, 0, 0, 0}; at.h < mask_place_.heads; ++at.h) {
     for (at.i = 0; at.i < RealRows(Operand::q, b); ++at.i) {
       for (int j = 0; j < RealRows(Operand::k, b); ++j) {
         const Index there{from_b, at.h, at.i, 0};
@@ -96,12 +124,10 @@ void Problem::CopyMask(int b, const Problem& from, int from_b) {
 }
 
 Tensor Problem::MaskView() {
-  const int64_t b = case_.batch(), h = case_.heads, q = case_.seqlen_q(), k = case_.seqlen_k();
-  Tensor t{mask_.storage.data() + kGuardBytes, {b, h, q, k}, {h * q * k, q * k, k, 1}};
-  if (MaskHeads() < case_.heads) {
-    t.stride[0] = q * k;
-    t.stride[1] = 0;
-  }
+  Tensor t{mask_.storage.data() + kGuardBytes,
+           {case_.batch(), case_.heads, case_.seqlen_q(), case_.seqlen_k()},
+           {}};
+  std::copy(mask_place_.stride.begin(), mask_place_.stride.end(), t.stride);
   return t;
 }
 

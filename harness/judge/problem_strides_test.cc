@@ -7,21 +7,10 @@
 #include <tuple>
 
 #include "harness/judge/problem.h"
+#include "harness/judge/testing/problem_test_util.h"
 
 namespace padproof {
 namespace {
-
-Case Read(const char* line) {
-  auto c = Parse(line);
-  EXPECT_TRUE(c) << c.error().message;
-  return c ? *c : Case{.lens_q = {1}, .lens_k = {1}};
-}
-
-/// Where the view of `op` says that an element is.
-const uint8_t* Address(const Tensor& t, Dtype dtype, int b, int h, int s, int d) {
-  const int64_t at = b * t.stride[0] + h * t.stride[1] + s * t.stride[2] + d * t.stride[3];
-  return static_cast<uint8_t*>(t.data) + at * static_cast<int64_t>(SizeOf(dtype));
-}
 
 TEST(Problem, StridesPlaceEachElementOnceAndLeaveGapsAlone) {
   for (const char* strides : {"contiguous", "row_padded", "offset", "transposed"}) {

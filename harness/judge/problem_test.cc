@@ -10,20 +10,10 @@
 #include <set>
 #include <tuple>
 
+#include "harness/judge/testing/problem_test_util.h"
+
 namespace padproof {
 namespace {
-
-Case Read(const char* line) {
-  auto c = Parse(line);
-  EXPECT_TRUE(c) << c.error().message;
-  return c ? *c : Case{.lens_q = {1}, .lens_k = {1}};
-}
-
-/// Where the view of `op` says that an element is.
-const uint8_t* Address(const Tensor& t, Dtype dtype, int b, int h, int s, int d) {
-  const int64_t at = b * t.stride[0] + h * t.stride[1] + s * t.stride[2] + d * t.stride[3];
-  return static_cast<uint8_t*>(t.data) + at * static_cast<int64_t>(SizeOf(dtype));
-}
 
 // Real values of two problems agree wherever both have the token.
 void ExpectSameReal(const Case& x, const Case& y, Operand op) {
@@ -152,82 +142,6 @@ TEST(Problem, PagesAreNeverInOrderAndMoveWithTheirTokens) {
     }
   }
   EXPECT_EQ(tables.size(), 5u);
-}
-
-TEST(Problem, AMaskTensorTellsWhatTheCaseSays) {
-  for (const char* form : {"boolean", "additive"}) {
-    for (const char* holes : {"", " holes=50"}) {
-      Problem problem(Read((std::string("lens_q=3,1 lens_k=4,2 pad_q=1 pad_k=1 pad_side=left "
-                                        "heads=2 dim=1 mask=causal:br dtype=bf16 mask_form=") +
-                            form + holes)
-                               .c_str()));
-      const Case& c = problem.c();
-      const AttentionArgs args = problem.Args(false);
-      const Tensor& mask = args.attn_mask;
-      EXPECT_EQ(args.mask, Mask::none);
-      EXPECT_EQ(args.seqused_k[1], c.seqlen_k());
-      int kept = 0, expected = 0;
-      for (int b = 0; b < 2; ++b) {
-        for (int h = 0; h < 2; ++h) {
-          for (int i = 0; i < c.seqlen_q(); ++i) {
-            for (int j = 0; j < c.seqlen_k(); ++j) {
-              const int64_t at = b * mask.stride[0] + h * mask.stride[1] + i * mask.stride[2] + j;
-              kept += c.mask_form == MaskForm::boolean
-                          ? static_cast<uint8_t*>(mask.data)[at] == 1
-                          : Decode(c.dtype, static_cast<uint16_t*>(mask.data)[at]) == 0;
-            }
-          }
-          for (int i = 0; i < c.lens_q[static_cast<size_t>(b)]; ++i) {
-            for (int j = 0; j < c.lens_k[static_cast<size_t>(b)]; ++j) {
-              if (!Sees(c, b, h, i, j)) continue;
-              ++expected;
-              const int64_t at = b * mask.stride[0] + h * mask.stride[1] +
-                                 SlotQ(c, b, i) * mask.stride[2] + SlotK(c, b, j);
-              const double value = c.mask_form == MaskForm::boolean
-                                       ? 1 - static_cast<uint8_t*>(mask.data)[at]
-                                       : Decode(c.dtype, static_cast<uint16_t*>(mask.data)[at]);
-              EXPECT_EQ(value, 0) << form << holes;
-            }
-          }
-        }
-      }
-      EXPECT_EQ(kept, expected) << form << holes;
-      EXPECT_GT(expected, 0);
-    }
-  }
-}
-
-TEST(Problem, AnAdditiveMaskHoldsTheBias) {
-  Problem problem(
-      Read("lens_q=3,1 lens_k=4,2 pad_k=1 heads=2 dim=1 mask=causal:br bias=alibi "
-           "dtype=bf16 mask_form=additive"));
-  const Case& c = problem.c();
-  const AttentionArgs args = problem.Args(false);
-  EXPECT_EQ(args.alibi_slopes, nullptr);  // told once
-  int biased = 0;
-  for (int b = 0; b < 2; ++b) {
-    for (int h = 0; h < 2; ++h) {
-      for (int i = 0; i < c.lens_q[static_cast<size_t>(b)]; ++i) {
-        for (int j = 0; j < c.lens_k[static_cast<size_t>(b)]; ++j) {
-          const int64_t* stride = args.attn_mask.stride;
-          const int64_t at = b * stride[0] + h * stride[1] + i * stride[2] + j * stride[3];
-          const double held = Decode(c.dtype, static_cast<uint16_t*>(args.attn_mask.data)[at]);
-          EXPECT_EQ(held, Sees(c, b, h, i, j) ? BiasOf(c, b, h, i, j) : -INFINITY);
-          EXPECT_EQ(problem.Keeps({b, h, i, 0}, j), Sees(c, b, h, i, j));
-          biased += held < 0 && held > -INFINITY;
-        }
-      }
-    }
-  }
-  EXPECT_GT(biased, 0);
-}
-
-TEST(Problem, ABiasInATensorIsRoundedToItsType) {
-  const Case far = Read("lens_q=1 lens_k=300 dim=1 bias=alibi dtype=bf16");
-  Case held = far;
-  held.mask_form = MaskForm::additive;
-  EXPECT_EQ(BiasOf(far, 0, 0, 0, 0), -149.5);
-  EXPECT_EQ(BiasOf(held, 0, 0, 0, 0), -150);  // bf16 has 8 bits
 }
 
 TEST(Problem, SeedsAndOperandsDiffer) {

@@ -140,7 +140,7 @@ std::string Opening(const SpelledCase& about, const Spelling& spelling) {
 std::string Registration(const SpelledCase& about) {
   return fmt::format(
       "}}  // namespace\n\n"
-      "bool padproof::RegisterKernel(const KernelRow& row) {{\n"
+      "bool padproof::RegisterKernel(const KernelRow& row, const char*) {{\n"
       "  if (std::string_view(row.name) == \"{}\") kernel = new KernelRow(row);\n"
       "  return true;\n"
       "}}\n\n"

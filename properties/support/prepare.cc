@@ -30,13 +30,15 @@ void EnsureSchedule(Case& c, Random& random) {
 
 void EnsureEmptyRow(Case& c, const KernelTraits& traits, Random& random) {
   const size_t b = random.Below(static_cast<uint32_t>(c.lens_q.size()));
-  const Mask window = random.Chance(50) ? Mask::window_tl : Mask::window_br;
-  if (traits.masks.Has(window) && random.Chance(30)) {
+  const Mask window = c.paged() || random.Chance(50) ? Mask::window_tl : Mask::window_br;
+  if (traits.masks.Has(window) && random.Chance(c.paged() ? 70 : 40)) {
     c.mask = window;
     c.window = {.left = random.Between(0, 2), .right = random.Between(0, 2)};
     const int keys = std::clamp(c.lens_k[b], 1, 2 * traits.tile_k);
     c.lens_k[b] = keys;
-    c.lens_q[b] = std::min(keys + c.window.left + random.Between(2, 4), kMaxLen);
+    // Beyond the last key; of pages, into one that holds no token.
+    const int page = c.paged() ? c.page_size : 1, slots = (keys + page - 1) / page * page;
+    c.lens_q[b] = std::min(slots + c.window.left + random.Between(2, 4), kMaxLen);
   }
   if (HasEmptyRow(c)) return;
   c.lens_q[b] = std::max(1, c.lens_q[b]);

@@ -44,13 +44,14 @@ std::optional<Verdict> LaunchBy(const Launcher& launcher, const KernelRow& kerne
   return Verdict::Fails(failure);
 }
 
-/// The convention of rows that store LSE = 0 for a query that sees no key.
-void StoreZeroLse(Problem& problem) {
+/// LSE of queries that see no key, as the row would have stored it.
+void StoreEmptyLse(Problem& problem, const KernelTraits& traits) {
   const Case& c = problem.c();
   for (int b = 0; b < c.batch(); ++b) {
     for (int i = 0; i < problem.RealRows(Operand::lse, b); ++i) {
       for (int h = 0; h < c.heads; ++h) {
-        if (SeesNothing(c, b, h, i)) problem.SetReal(Operand::lse, {b, h, i, 0}, 0);
+        if (SeesNothing(c, b, h, i))
+          problem.SetReal(Operand::lse, {b, h, i, 0}, EmptyLseOf(traits));
       }
     }
   }
@@ -102,40 +103,6 @@ Failure Mismatch(Operand op, Dtype dtype, const Side& a, const Side& b, uint32_t
 
 }  // namespace
 
-Fill AllowedFill(PadContent content, Fill fill) {
-  switch (content) {
-    case PadContent::any_bits:
-      return fill;
-    case PadContent::finite:
-      return IsFinite(fill) ? fill : Fill::huge;
-    case PadContent::finite_scores:
-      // The largest finite values make q.k overflow.
-      return fill < Fill::huge ? fill : Fill::hot;
-    case PadContent::zero:
-      break;
-  }
-  return Fill::zero;
-}
-
-Fill AllowedFill(PadContent content, const Case& c, Fill fill) {
-  fill = AllowedFill(content, fill);
-  // Noise and copies of near_max V make dO.v overflow, the score of a backward.
-  if (content == PadContent::finite_scores && c.backward && c.values == Values::near_max &&
-      fill != Fill::zero) {
-    return Fill::hot;
-  }
-  return fill;
-}
-
-Fill AllowedFill(const KernelTraits& traits, Fill fill) {
-  return AllowedFill(traits.promises.pad_content, fill);
-}
-
-Case WithAllowedFill(const KernelTraits& traits, Case c) {
-  c.fill = AllowedFill(traits.promises.pad_content, c, c.fill);
-  return c;
-}
-
 namespace {
 
 std::optional<Verdict> RunBy(const Launcher& launcher, const KernelRow& kernel, Problem& problem,
@@ -148,7 +115,8 @@ std::optional<Verdict> RunBy(const Launcher& launcher, const KernelRow& kernel, 
   } else {
     if (auto verdict = KnowDropped(kernel, problem)) return verdict;
     reference::StoreForward(problem);
-    if (kernel.traits.promises.empty_lse == EmptyLse::zero) StoreZeroLse(problem);
+    if (kernel.traits.promises.empty_lse != EmptyLse::minus_infinity)
+      StoreEmptyLse(problem, kernel.traits);
     problem.FillPads(Operand::o, stored_pads);
     problem.FillPads(Operand::lse, stored_pads);
   }
@@ -189,56 +157,6 @@ std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem, Fill store
 
 std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem) {
   return Run(kernel, problem, AllowedFill(kernel.traits, problem.c().fill));
-}
-
-std::vector<Operand> GradientsOf(const KernelTraits& traits, const Case& c) {
-  if (!c.backward) return {};
-  if (!HasBiasTensor(c) || !traits.features.Has(Feature::dbias)) {
-    return {Operand::dq, Operand::dk, Operand::dv};
-  }
-  return {Operand::dq, Operand::dk, Operand::dv, Operand::dbias};
-}
-
-std::vector<Operand> Outputs(const KernelRow& kernel, const Case& c) {
-  std::vector<Operand> outputs;
-  if (kernel.forward != nullptr) {
-    outputs.push_back(Operand::o);
-    if (kernel.traits.returns_lse != 0) outputs.push_back(Operand::lse);
-  }
-  const std::vector<Operand> gradients = GradientsOf(kernel.traits, c);
-  outputs.insert(outputs.end(), gradients.begin(), gradients.end());
-  return outputs;
-}
-
-const char* NotRepeatable(const KernelTraits& traits, bool has_forward) {
-  if (traits.promises.determinism == Determinism::none)
-    return "does not promise the same bits when repeated";
-  if (traits.promises.determinism == Determinism::forward_only && !has_forward) {
-    return "promises the same bits when repeated of its forward alone";
-  }
-  return nullptr;
-}
-
-std::vector<Operand> RepeatableOutputs(const KernelRow& kernel, const Case& c) {
-  std::vector<Operand> outputs = Outputs(kernel, c);
-  if (kernel.traits.promises.determinism == Determinism::forward_only) {
-    std::erase_if(outputs, [](Operand op) { return op != Operand::o && op != Operand::lse; });
-  }
-  return outputs;
-}
-
-bool IsPromised(const KernelTraits& traits, const Case& c, Operand op, const Index& at) {
-  const bool other_lse = traits.promises.empty_lse != EmptyLse::minus_infinity;
-  if (op == Operand::lse && other_lse && SeesNothing(c, at.b, at.h, at.i)) return false;
-  if (traits.promises.empty_row == EmptyRow::zero) return true;
-  if (HasQueryRows(op)) return !SeesNothing(c, at.b, at.h, at.i);
-  for (int h = at.h * c.group; h < (at.h + 1) * c.group; ++h) {
-    for (int query = 0; query < c.lens_q[static_cast<size_t>(at.b)]; ++query) {
-      if (SeesNothing(c, at.b, h, query))
-        return false;  // 0 * NaN reaches every key of the sequence
-    }
-  }
-  return true;
 }
 
 std::string Where(Operand op, const Index& at) {
@@ -297,9 +215,10 @@ std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operan
 
 std::optional<Failure> CompareRepeatable(const KernelRow& kernel, const Side& expected,
                                          const Side& got, const Part& part) {
+  const Part specified = Specified(kernel.traits, expected.problem.c(), part);
   for (Operand op : RepeatableOutputs(kernel, expected.problem.c())) {
     const ZeroSign zero_sign = kernel.traits.promises.zero_sign;
-    if (auto failure = CompareReal(expected, got, op, zero_sign, part)) return failure;
+    if (auto failure = CompareReal(expected, got, op, zero_sign, specified)) return failure;
   }
   return std::nullopt;
 }
@@ -311,29 +230,28 @@ Verdict JudgeRepeatable(const KernelRow& kernel, Problem& expected, const char* 
   return HoldsUnless(CompareRepeatable(kernel, {expected, expected_label}, {got, got_label}, part));
 }
 
-const char* NotRepeatableInOrder(const KernelRow& kernel) {
-  if (TakesSchedule(kernel.backend)) return nullptr;
-  return NotRepeatable(kernel.traits, kernel.forward != nullptr);
-}
-
 std::optional<Failure> CompareReal(const KernelRow& kernel, const Side& expected, const Side& got) {
   const Case& c = expected.problem.c();
   const bool all = TakesSchedule(kernel.backend);
+  const Part specified = Specified(kernel.traits, c);
   for (Operand op : all ? Outputs(kernel, c) : RepeatableOutputs(kernel, c)) {
     const ZeroSign zero_sign = kernel.traits.promises.zero_sign;
-    if (auto failure = CompareReal(expected, got, op, zero_sign)) return failure;
+    if (auto failure = CompareReal(expected, got, op, zero_sign, specified)) return failure;
   }
   return std::nullopt;
 }
 
-std::optional<Failure> ComparePads(const Side& expected, const Side& got, Operand op) {
+std::optional<Failure> ComparePads(const KernelTraits& traits, const Side& expected,
+                                   const Side& got, Operand op) {
   const Problem &x = expected.problem, &y = got.problem;
   const Case& c = x.c();
   PADPROOF_CHECK(c.lens_q == y.c().lens_q && c.lens_k == y.c().lens_k);
   PADPROOF_CHECK(c.pad_side == y.c().pad_side && x.Bytes(op).size() == y.Bytes(op).size());
   const Dtype dtype = x.DtypeOf(op);
   FirstFailure first;
+  const bool all = traits.promises.empty_row != EmptyRow::unspecified;
   ForEachPad(x, op, [&](int b, int h, int slot, int d) {
+    if (!all && !IsPromisedAtPads(traits, c, op, b, h)) return;
     const uint32_t p = x.Bits(op, b, h, slot, d), q = y.Bits(op, b, h, slot, d);
     first.Add(SameBits(dtype, p, q), [&] {
       Failure failure = Mismatch(op, dtype, expected, got, p, q, WherePad(op, b, h, slot, d));

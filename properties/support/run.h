@@ -1,5 +1,5 @@
-// What every law shares: launching a kernel on a problem, which of its results are promised to be
-// numbers, comparing results bit for bit, and spelling elements and numbers for a person.
+// What every law shares: launching a kernel on a problem, comparing results bit for bit, and
+// spelling elements and numbers for a person.
 
 #pragma once
 
@@ -12,21 +12,11 @@
 #include "harness/judge/kernel.h"
 #include "harness/judge/problem.h"
 #include "harness/judge/verdict.h"
+#include "properties/support/promised.h"
 
 namespace padproof {
 
 // ---- launching ----------------------------------------------------------------------------------
-
-/// The wildest fill that is no wilder than `fill` and that the row allows in pads: what is not
-/// finite becomes huge, what makes scores overflow becomes hot, or everything becomes zero.
-Fill AllowedFill(const KernelTraits& traits, Fill fill);
-
-/// The same under any such promise, of tokens of a case.
-Fill AllowedFill(PadContent content, Fill fill);
-Fill AllowedFill(PadContent content, const Case& c, Fill fill);
-
-/// The case with its fill clamped to what the row allows.
-Case WithAllowedFill(const KernelTraits& traits, Case c);
 
 /// Runs forward (if the row has one) and, if c.backward, backward. For a row that has only a
 /// backward the oracle supplies O and LSE. A backward reads O and LSE with `stored_pads` in their
@@ -41,24 +31,6 @@ std::optional<Verdict> Run(const KernelRow& kernel, Problem& problem);
 /// asks.
 std::optional<Verdict> RunForBits(const KernelRow& kernel, Problem& problem, Fill stored_pads);
 std::optional<Verdict> RunForBits(const KernelRow& kernel, Problem& problem);
-
-/// What Run writes: o and, if the row returns it, lse; if c.backward the gradients that the row and
-/// the case have.
-std::vector<Operand> Outputs(const KernelRow& kernel, const Case& c);
-
-/// Those of them that are gradients.
-std::vector<Operand> GradientsOf(const KernelTraits& traits, const Case& c);
-
-/// Null when the row promises the same bits of some output whenever a call is repeated, else why
-/// not.
-const char* NotRepeatable(const KernelTraits& traits, bool has_forward);
-
-/// Those of Outputs that the row promises to be the same bits whenever a call is repeated.
-std::vector<Operand> RepeatableOutputs(const KernelRow& kernel, const Case& c);
-
-/// True when the row promises a number for real token `at.i` of an output: false for what depends
-/// on a query that sees no key, unless the row promises zeros for those.
-bool IsPromised(const KernelTraits& traits, const Case& c, Operand op, const Index& at);
 
 // ---- spelling -----------------------------------------------------------------------------------
 
@@ -84,9 +56,6 @@ struct Side {
 /// Bitwise equality, all NaNs being one value; with ZeroSign::any -0 and +0 are one value too.
 bool SameBits(Dtype dtype, uint32_t a, uint32_t b, ZeroSign zero_sign = ZeroSign::exact);
 
-/// Which real elements to compare; `at.d` counts from 0.
-using Part = std::function<bool(Operand op, const Index& at)>;
-
 /// Real tokens of one output, bit for bit (all NaNs being one value). The two problems may differ
 /// in pads and layout, not in lengths, heads and dim. `expected` is the first side, `got` the
 /// second; the failure names the first mismatch; it is of kind `nan` when only the second side is
@@ -99,15 +68,13 @@ std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operan
 std::optional<Failure> CompareRepeatable(const KernelRow& kernel, const Side& expected,
                                          const Side& got, const Part& part);
 
-/// Null when some output is the same bits whenever threads and blocks run in the same order: that
-/// of a case on the SIMT layer, where sums by atomicAdd repeat too. Else why not.
-const char* NotRepeatableInOrder(const KernelRow& kernel);
-
-/// CompareReal over the outputs that are; zeros as the row promises them.
+/// CompareReal over the outputs that are repeatable in order, where specified; zeros as the row
+/// promises them.
 std::optional<Failure> CompareReal(const KernelRow& kernel, const Side& expected, const Side& got);
 
-/// The same over padded slots; the problems must be of the same shape.
-std::optional<Failure> ComparePads(const Side& expected, const Side& got, Operand op);
+/// The same over padded slots of an output; the problems must be of the same shape.
+std::optional<Failure> ComparePads(const KernelTraits& traits, const Side& expected,
+                                   const Side& got, Operand op);
 
 /// The same by itself: runs both problems, and holds if `part` of what the row repeats is the same.
 Verdict JudgeRepeatable(const KernelRow& kernel, Problem& expected, const char* expected_label,

@@ -39,6 +39,7 @@ std::string Spell(const reference::Judged& judged) {
 }
 
 bool ReadsStoredForward(const KernelRow& kernel) {
+  if (kernel.traits.recomputes_forward != 0) return false;
   return kernel.forward == nullptr || kernel.traits.returns_lse != 0;
 }
 

@@ -19,7 +19,7 @@ std::string Describe(const NumericsProfile& profile);
 std::string Spell(const reference::Judged& judged);
 
 /// True when the bounds of the gradients may take the stored O and LSE as given: the kernel's
-/// backward reads them. A row that returns no LSE recomputes its forward.
+/// backward reads them. A row that returns no LSE, or says so, recomputes its forward.
 bool ReadsStoredForward(const KernelRow& kernel);
 
 /// Collects ratios of error to bound; 1 passes.
