@@ -106,8 +106,13 @@ Failure Broken(const ProbedRow& row, int d, const char* probe, std::string expec
   failure.region = "out";
   failure.where = Where(Operand::o, {row.at.b, row.at.h, row.at.i, d});
   failure.expected = std::string(probe) + ": " + std::move(expected);
-  failure.got = "kernel: " + Numbers(got, 1).first;
+  failure.got = "kernel: " + Numbers(got, row.bounds.row_sum).first;
   return failure;
+}
+
+/// What was expected, with as many digits as it takes to tell it from `got`.
+std::string Beside(double got, const reference::Judged& expected) {
+  return Numbers(expected.centre, got).first + " +- " + Number(expected.radius);
 }
 
 /// Adds what one launch with one-hot V shows of P: columns `first`, `first` + 1, ... of `groups`.
@@ -132,7 +137,8 @@ void JudgeSum(const Case& c, const ProbedRow& row, int groups, WithinBound& boun
   const double radius = reference::RowSumRadius(row.bounds, c.dtype, groups);
   const double error = std::fabs(row.sum - row.bounds.row_sum);
   bound.Add("row_sum", std::isnan(error) ? INFINITY : error / radius, [&] {
-    Failure failure = Broken(row, 0, "V one-hot", Spell({row.bounds.row_sum, radius}), row.sum);
+    Failure failure =
+        Broken(row, 0, "V one-hot", Beside(row.sum, {row.bounds.row_sum, radius}), row.sum);
     failure.where = "sum of P[b=" + std::to_string(row.at.b) + " h=" + std::to_string(row.at.h) +
                     " i=" + std::to_string(row.at.i) + "]";
     return failure;
@@ -153,8 +159,9 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
     for (int d = 0; d < c.value_dim(); ++d) {
       const uint32_t bits = OutBits(problem, row, d);
       const reference::Judged& one = row.bounds.out[static_cast<size_t>(d)];
-      bound.Add("out", reference::Ratio(c.dtype, bits, one),
-                [&] { return Broken(row, d, "V = 1", Spell(one), Decode(c.dtype, bits)); });
+      bound.Add("out", reference::Ratio(c.dtype, bits, one), [&] {
+        return Broken(row, d, "V = 1", Beside(Decode(c.dtype, bits), one), Decode(c.dtype, bits));
+      });
     }
   }
 

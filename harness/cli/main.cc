@@ -3,8 +3,30 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <string>
 
 #include "harness/cli/commands.h"
+
+namespace {
+
+/// A first word that is no command; null if there is no such word.
+const char* UnknownCommand(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || *argv[1] == '-') return nullptr;
+  const auto is_called = [&](const CLI::App* command) { return command->check_name(argv[1]); };
+  return app.get_subcommands(is_called).empty() ? argv[1] : nullptr;
+}
+
+/// "check, replay, ..."
+std::string CommandsOf(const CLI::App& app) {
+  std::string names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (command->get_group().empty()) continue;  // not for people
+    names += (names.empty() ? "" : ", ") + command->get_name();
+  }
+  return names;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
@@ -27,6 +49,11 @@ int main(int argc, char** argv) {
   padproof::AddDoctor(app, exit_code);
   padproof::AddSpell(app, exit_code);
   padproof::AddWorker(app, exit_code);
+  if (const char* word = UnknownCommand(app, argc, argv)) {
+    return padproof::Complain(
+        std::string("no command is called '") + word + "'; there are " + CommandsOf(app),
+        padproof::kExitUsage);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

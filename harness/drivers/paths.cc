@@ -60,8 +60,15 @@ std::vector<std::string> MutantFiles() {
 
 std::string SourceDirectory() { return PADPROOF_SOURCE_DIRECTORY; }
 
+std::string PluginsNamed() {
+  const char* named = std::getenv("PADPROOF_PLUGINS");
+  return named != nullptr ? named : "";
+}
+
 std::string CorporaDirectory() {
   if (const char* named = std::getenv("PADPROOF_CORPORA")) return named;
+  // Findings about kernels from elsewhere are not ours to keep.
+  if (!PluginsNamed().empty()) return "corpora";
   std::error_code ignored;
   const fs::path source = fs::path(SourceDirectory()) / "corpora";
   return fs::is_directory(source, ignored) ? source.string() : "corpora";

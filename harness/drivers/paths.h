@@ -26,8 +26,12 @@ std::vector<std::string> MutantFiles();
 /// The source tree this was built from.
 std::string SourceDirectory();
 
+/// The environment variable PADPROOF_PLUGINS, "" if there is none.
+std::string PluginsNamed();
+
 /// Where saved cases live: $PADPROOF_CORPORA, else corpora/ of the source tree this was built from,
-/// else corpora/ in the current directory.
+/// or, if that is not there or PADPROOF_PLUGINS names kernels from elsewhere, corpora/ in the
+/// current directory.
 std::string CorporaDirectory();
 
 /// "kernels/x.so" -> "x".

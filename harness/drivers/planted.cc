@@ -94,6 +94,10 @@ class Trial {
 
 Result<std::vector<PlantedBug>> FindPlantedBugs(const std::string& glob, Worker& worker) {
   std::vector<PlantedBug> bugs;
+  if (MutantFiles().empty()) {
+    return Error{"no mutant is built: " + ExecutableDirectory() +
+                 "/mutants is empty; run cmake --build --preset check"};
+  }
   for (const std::string& file : MutantFiles()) {
     const std::string name = Stem(file);
     if (!GlobMatch(glob, name)) continue;

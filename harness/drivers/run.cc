@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace padproof {
@@ -27,12 +28,71 @@ bool RunResult::any_error() const {
   return AnyCell(*this, [](const Cell& c) { return !c.error.empty(); });
 }
 
+namespace {
+
+/// Which cell is searched next. Without a limit of time one cell after another; with one, all cells
+/// a little, then all of them further, so that whenever the time is up none is left out.
+class Turns {
+ public:
+  Turns(std::vector<Cell>& cells, int cases, bool limited)
+      : cells_(cells), cases_(cases), limited_(limited), states_(cells.size(), State::waiting) {}
+
+  struct Turn {
+    Cell* cell;
+    int to;
+  };
+
+  std::optional<Turn> Take() {
+    const std::lock_guard lock(mutex_);
+    size_t least = cells_.size();
+    for (size_t at = 0; at < cells_.size(); ++at) {
+      if (states_[at] != State::waiting) continue;
+      if (least == cells_.size() || cells_[at].cases < cells_[least].cases) least = at;
+    }
+    if (least == cells_.size()) return std::nullopt;
+    states_[least] = State::taken;
+    const int from = cells_[least].cases;
+    return Turn{&cells_[least],
+                limited_ ? std::min(cases_, from + std::max(from, kFirst)) : cases_};
+  }
+
+  void GiveBack(const Turn& turn, bool goes_on) {
+    const std::lock_guard lock(mutex_);
+    states_[static_cast<size_t>(turn.cell - cells_.data())] =
+        goes_on ? State::waiting : State::over;
+  }
+
+ private:
+  enum class State { waiting, taken, over };
+  static constexpr int kFirst = 10;  // cases; then as many as there were before
+
+  std::vector<Cell>& cells_;
+  const int cases_;
+  const bool limited_;
+  std::vector<State> states_;
+  std::mutex mutex_;
+};
+
+std::vector<Cell> CellsOf(const std::vector<KernelInfo>& kernels,
+                          const std::vector<const Property*>& laws) {
+  std::vector<Cell> cells;
+  for (const KernelInfo& kernel : kernels) {
+    for (const Property* law : laws) {
+      cells.push_back({.kernel = &kernel, .law = law, .inapplicable = Inapplicable(*law, kernel)});
+    }
+  }
+  return cells;
+}
+
+}  // namespace
+
 RunResult Run(const std::vector<KernelInfo>& kernels, const std::vector<const Property*>& laws,
               const SearchOptions& options, int jobs, double total_seconds,
               const RunEvents& events) {
   RunResult result;
-  result.cells.resize(kernels.size() * laws.size());
-  std::atomic<size_t> next = 0, finished = 0;
+  result.cells = CellsOf(kernels, laws);
+  Turns turns(result.cells, options.cases, total_seconds > 0);
+  std::atomic<size_t> finished = 0;
   std::atomic<int64_t> cases = 0;
   std::mutex mutex;
   const auto start = Clock::now();
@@ -54,12 +114,15 @@ RunResult Run(const std::vector<KernelInfo>& kernels, const std::vector<const Pr
 
   const auto work = [&] {
     Worker worker;
-    for (size_t at = next++; at < result.cells.size(); at = next++) {
-      result.cells[at] = Search(kernels[at / laws.size()], *laws[at % laws.size()], worker, options,
-                                search_events);
+    while (const auto turn = turns.Take()) {
+      Cell& cell = *turn->cell;
+      const bool goes_on =
+          cell.inapplicable.empty() && SearchOn(cell, turn->to, worker, options, search_events);
+      turns.GiveBack(*turn, goes_on);
+      if (goes_on) continue;
       ++finished;
       const std::lock_guard lock(mutex);
-      if (events.finished) events.finished(result.cells[at]);
+      if (events.finished) events.finished(cell);
     }
   };
   std::vector<std::thread> threads;

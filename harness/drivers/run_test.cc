@@ -92,6 +92,18 @@ TEST_F(RunTest, DeathsDoNotStopTheOthers) {
   EXPECT_EQ(CorpusFiles(folder_).size(), 3u);
 }
 
+TEST_F(RunTest, ALimitOfTimeLeavesNoCellOut) {
+  const std::string log = folder_ + "/log";
+  const pid_t run =
+      Start({"check", "--kernel", "flash_fwd.4x4@simt,misbehaving.segfault", "--cases", "10000000",
+             "--seconds", "2", "--jobs", "2", "--corpora", folder_},
+            log);
+  EXPECT_EQ(ExitCode(run), 1);
+  const std::string text = Read(log);
+  EXPECT_EQ(text.find("NONE"), std::string::npos) << text;
+  EXPECT_NE(text.find("misbehaving.segfault@cpu   "), std::string::npos) << text;
+}
+
 TEST_F(RunTest, AKilledParentLosesNoFailureThatWasPrinted) {
   const std::string log = folder_ + "/log";
   // The hang keeps the run busy while the crash has long been found.

@@ -168,20 +168,29 @@ Case NthCase(const KernelInfo& kernel, const Property& law, const SearchOptions&
   return c;
 }
 
+bool SearchOn(Cell& cell, int to, Worker& worker, const SearchOptions& options,
+              const SearchEvents& events) {
+  const auto start = Clock::now();
+  const double before = cell.seconds;
+  const auto is_over = [&] {
+    cell.seconds = before + std::chrono::duration<double>(Clock::now() - start).count();
+    const bool late = options.seconds > 0 && cell.seconds > options.seconds;
+    return late || (events.stopped && events.stopped());
+  };
+  while (cell.cases < to && !is_over()) {
+    const Case c = NthCase(*cell.kernel, *cell.law, options, cell.cases);
+    if (JudgeInto(cell, c, cell.cases + 1, worker, options, events)) continue;
+    if (cell.finding) ShrinkFinding(*cell.finding, *cell.kernel, worker, options);
+    is_over();
+    return false;
+  }
+  return cell.cases < options.cases && !is_over();
+}
+
 Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
             const SearchOptions& options, const SearchEvents& events) {
   Cell cell{.kernel = &kernel, .law = &law, .inapplicable = Inapplicable(law, kernel)};
-  if (!cell.inapplicable.empty()) return cell;
-  const auto start = Clock::now();
-  const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
-  for (int index = 0; index < options.cases; ++index) {
-    if (events.stopped && events.stopped()) break;
-    if (options.seconds > 0 && elapsed() > options.seconds) break;
-    const Case c = NthCase(kernel, law, options, index);
-    if (!JudgeInto(cell, c, index + 1, worker, options, events)) break;
-  }
-  if (cell.finding) ShrinkFinding(*cell.finding, kernel, worker, options);
-  cell.seconds = elapsed();
+  if (cell.inapplicable.empty()) SearchOn(cell, options.cases, worker, options, events);
   return cell;
 }
 

@@ -98,7 +98,12 @@ bool JudgeInto(Cell& cell, const Case& c, int nth, Worker& worker, const SearchO
 Case NthCase(const KernelInfo& kernel, const Property& law, const SearchOptions& options,
              int index);
 
-/// Draws cases until one fails.
+/// Draws cases from where the cell stands until it has `to` or one fails, which is shrunk. False
+/// when the cell is over: it has a finding, an error or all its cases, or its time is up.
+bool SearchOn(Cell& cell, int to, Worker& worker, const SearchOptions& options,
+              const SearchEvents& events);
+
+/// The same in one go.
 Cell Search(const KernelInfo& kernel, const Property& law, Worker& worker,
             const SearchOptions& options, const SearchEvents& events);
 

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "harness/drivers/paths.h"
 #include "harness/report/style.h"
 
 namespace padproof {
@@ -43,7 +44,9 @@ std::string Report(const Finding& f) {
   if (!f.failure.note.empty()) text += fmt::format("  note    {}\n", f.failure.note);
   text += fmt::format("  law     {}\n", f.statement);
   text += fmt::format("  source  {}\n", f.source);
-  text += fmt::format("  replay  padproof replay '{}'\n", Print(f.entry));
+  const std::string plugins = PluginsNamed();
+  text += fmt::format("  replay  {}padproof replay '{}'\n",
+                      plugins.empty() ? "" : "PADPROOF_PLUGINS='" + plugins + "' ", Print(f.entry));
   if (!f.problem.empty()) {
     text += fmt::format("  saved   {}: {}\n", Red("NOT SAVED"), f.problem);
   } else if (f.known) {
