@@ -140,6 +140,7 @@ int Start(CampaignFlags& flags) {
       "padproof campaign: {} jobs, {:.3g} hours in rounds of {:.3g} minutes, seed {}; {} fuzz "
       "targets\n",
       s.jobs, s.seconds / 3600, s.round_seconds / 60, s.seed, s.fuzzers.size());
+  if (flags.prepare) return kExitHolds;
   return Control(directory, s);
 }
 

@@ -279,6 +279,21 @@ TEST_F(CampaignTest, ATargetThatCannotStartFailsAndSaysSo) {
   EXPECT_TRUE(Contains(Journal(), "give up round 1 shard 1")) << Journal();
 }
 
+// What Slurm's jobs do, by hand: the directory, shards, a merge.
+TEST_F(CampaignTest, APreparedOneIsRunByWhoeverStartsItsShards) {
+  std::vector<std::string> command = Command("0.002");
+  command.push_back("--prepare");
+  EXPECT_EQ(RunCommand(command).exit_code, 0);
+  EXPECT_EQ(LastRound(directory_), 0) << "nothing has run";
+  EXPECT_EQ(RunPadproof({"campaign", "shard", directory_, "1", "0", "0", "1"}).exit_code, 0);
+  EXPECT_FALSE(IsMerged(directory_, 1));
+  EXPECT_EQ(RunPadproof({"campaign", "merge", directory_, "1"}).exit_code, 0);
+  EXPECT_TRUE(IsMerged(directory_, 1));
+  const auto findings = FindingsIn(directory_ + "/findings");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].identity, kIdentity);
+}
+
 TEST_F(CampaignTest, BadUsageIsOneLine) {
   const auto refused = [&](std::vector<std::string> arguments, const std::string& why) {
     arguments.insert(arguments.begin(), "campaign");
