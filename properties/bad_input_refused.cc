@@ -8,7 +8,11 @@
 // pages that leave their buffer.
 //
 // What is not refused is read, and a length beyond its slots is a read of somebody else's memory.
+//
+// Of lengths, offsets and pages that were edited at will some are still right: then the sequences
+// that were left alone give what they gave before, bit for bit.
 
+#include <algorithm>
 #include <climits>
 #include <cmath>
 #include <cstring>
@@ -16,7 +20,9 @@
 #include <utility>
 
 #include "harness/device/device_call.h"
+#include "harness/judge/metadata.h"
 #include "harness/judge/property.h"
+#include "properties/support/launch.h"
 #include "properties/support/run.h"
 
 namespace padproof {
@@ -41,9 +47,10 @@ struct Damage {
   std::function<void(AttentionArgs& args)> spoil;
 };
 
-/// Arguments point to lengths that a kernel may not write; they are the problem's own.
-void Set(const int32_t* lengths, int at, int32_t value) {
-  const_cast<int32_t*>(lengths)[at] = value;
+Damage DamageOf(std::string what, const MetadataEdits& edits) {
+  return {std::move(what), [edits](AttentionArgs& args) {
+            for (const MetadataEdit& edit : edits) Apply(edit, args);
+          }};
 }
 
 /// What is wrong by itself, whatever the case; of features those that the row has.
@@ -120,43 +127,40 @@ void AddTensors(const AttentionArgs& args, bool backward, std::vector<Damage>& d
 
 /// Lengths, offsets and pages, of one sequence.
 void AddLengths(const AttentionArgs& args, int b, std::vector<Damage>& damages) {
-  using Member = const int32_t* AttentionArgs::*;
   const bool packed = args.cu_seqlens_q != nullptr;
-  const auto set = [&](const std::string& what, Member array, int at, int32_t value) {
-    damages.push_back({what, [=](AttentionArgs& a) { Set(a.*array, at, value); }});
+  const auto set = [&](const std::string& what, Metadata array, int at, int32_t value) {
+    damages.push_back(DamageOf(what, {{array, at, value}}));
   };
-  const auto null = [&](const std::string& what, Member array) {
-    damages.push_back({what + " is null", [=](AttentionArgs& a) { a.*array = nullptr; }});
+  const auto null = [&](Metadata array) {
+    damages.push_back({std::string(NameOf(array)) + " is null",
+                       [=](AttentionArgs& a) { ArrayOf(a, array) = nullptr; }});
   };
-  const auto side = [&](const char* name, Member used, Member left, Member offsets, int seqlen) {
-    const std::string tail = std::string("_") + name, seq = "[" + std::to_string(b) + "]";
-    null("seqused" + tail, used);
-    set("seqused" + tail + seq + " = -1", used, b, -1);
-    set("seqused" + tail + seq + " is beyond its slots", used, b, seqlen + 1);
-    set("seqused" + tail + seq + " = INT_MAX", used, b, INT_MAX);
-    if (packed) {
-      set("cu_seqlens" + tail + seq + " = -1", offsets, b, -1);
-      set("cu_seqlens" + tail + " ends behind the buffer", offsets, args.batch, INT_MAX);
-      set("cu_seqlens" + tail + seq + " decreases", offsets, b, (args.*offsets)[b + 1] + 1);
-    } else {
-      null("leftpad" + tail, left);
-      set("leftpad" + tail + seq + " = -1", left, b, -1);
-      set("leftpad" + tail + seq + " is beyond its slots", left, b, seqlen + 1);
-      set("leftpad" + tail + seq + " = INT_MAX", left, b, INT_MAX);
-    }
+  const auto beyond = [&](Metadata array, int seqlen) {
+    const std::string name(NameOf(array)), at = name + "[" + std::to_string(b) + "]";
+    null(array);
+    set(at + " = -1", array, b, -1);
+    set(at + " is beyond its slots", array, b, seqlen + 1);
+    set(at + " = INT_MAX", array, b, INT_MAX);
   };
-  side("q", &AttentionArgs::seqused_q, &AttentionArgs::leftpad_q, &AttentionArgs::cu_seqlens_q,
-       args.seqlen_q);
-  side("k", &AttentionArgs::seqused_k, &AttentionArgs::leftpad_k, &AttentionArgs::cu_seqlens_k,
-       args.seqlen_k);
+  const auto side = [&](Metadata used, Metadata left, Metadata offsets, int seqlen) {
+    beyond(used, seqlen);
+    if (!packed) return beyond(left, seqlen);
+    const std::string name(NameOf(offsets)), at = name + "[" + std::to_string(b) + "]";
+    AttentionArgs call = args;
+    set(at + " = -1", offsets, b, -1);
+    set(name + " ends behind the buffer", offsets, args.batch, INT_MAX);
+    set(at + " decreases", offsets, b, ArrayOf(call, offsets)[b + 1] + 1);
+  };
+  side(Metadata::seqused_q, Metadata::leftpad_q, Metadata::cu_seqlens_q, args.seqlen_q);
+  side(Metadata::seqused_k, Metadata::leftpad_k, Metadata::cu_seqlens_k, args.seqlen_k);
   if (args.block_table == nullptr || args.seqused_k[b] == 0) return;
-  null("block_table", &AttentionArgs::block_table);
+  null(Metadata::block_table);
   damages.push_back({"page_size = 0", [](AttentionArgs& a) { a.page_size = 0; }});
   damages.push_back({"max_pages = 0", [](AttentionArgs& a) { a.max_pages = 0; }});
   const auto pages = static_cast<int32_t>(args.k.size[0]);
   const int first = b * args.max_pages;
-  set("a page in use is -1", &AttentionArgs::block_table, first, -1);
-  set("a page in use is behind the pool", &AttentionArgs::block_table, first, pages);
+  set("a page in use is -1", Metadata::block_table, first, -1);
+  set("a page in use is behind the pool", Metadata::block_table, first, pages);
 }
 
 /// The call with one thing wrong, on a problem of its own.
@@ -184,9 +188,13 @@ std::optional<Failure> JudgeDamage(const KernelRow& kernel, const Problem& right
   return std::nullopt;
 }
 
+bool RunsBackward(const KernelRow& kernel, const Case& c) {
+  return kernel.forward == nullptr || (c.backward && kernel.backward != nullptr);
+}
+
 Verdict Check(const KernelRow& kernel, const Case& original) {
   const Case c = WithAllowedFill(kernel.traits, original);
-  const bool backward = kernel.forward == nullptr || (c.backward && kernel.backward != nullptr);
+  const bool backward = RunsBackward(kernel, c);
   Problem right(c);
   const AttentionArgs args = right.Args(backward);
   std::vector<Damage> damages;
@@ -201,11 +209,57 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   return HoldsUnless(failures.failure());
 }
 
+/// Whether the edits leave alone where the tokens of sequence `b` lie and how many there are.
+bool LeftAlone(const MetadataEdits& edits, const AttentionArgs& args, int b) {
+  return std::none_of(edits.begin(), edits.end(), [&](const MetadataEdit& edit) {
+    const bool page = edit.array == Metadata::block_table;
+    return (page ? edit.at / args.max_pages : edit.at) == b;
+  });
+}
+
+/// Edits that say what a call may say: results of the other sequences stay.
+Verdict JudgeStillRight(const KernelRow& kernel, const Case& c, const MetadataEdits& edits) {
+  Problem before(c), after(c);
+  if (auto verdict = Run(kernel, before)) return *verdict;
+  const Launcher edited = [&](const KernelRow& row, Problem& problem, AttentionArgs args,
+                              bool back) {
+    DamageOf("", edits).spoil(args);
+    return Call(row, problem, args, back);
+  };
+  if (auto verdict = RunWith(edited, kernel, after)) return *verdict;
+  const AttentionArgs args = before.Args(false);
+  if (std::string broken = after.BrokenGuard(); !broken.empty()) {
+    return Verdict::Fails({.kind = kind::kGuard, .where = Print(edits), .got = std::move(broken)});
+  }
+  auto failure =
+      CompareRepeatable(kernel, {before, "as drawn"}, {after, "after " + Print(edits)},
+                        [&](Operand, const Index& at) { return LeftAlone(edits, args, at.b); });
+  return HoldsUnless(std::move(failure));
+}
+
+Verdict CheckEdited(const KernelRow& kernel, const Case& original, const MetadataEdits& edits) {
+  const Case c = WithAllowedFill(kernel.traits, original);
+  const bool backward = RunsBackward(kernel, c);
+  Problem right(c), edited = right;
+  AttentionArgs args = edited.Args(backward);
+  for (const MetadataEdit& edit : edits) {
+    if (edit.at >= SizeOf(args, edit.array)) {
+      return Verdict::NotApplicable("the call has no number " + Print({edit}));
+    }
+    Apply(edit, args);
+  }
+  const std::string wrong = WhyWrong(args);
+  if (wrong.empty()) return JudgeStillRight(kernel, c, edits);
+  return HoldsUnless(
+      JudgeDamage(kernel, right, DamageOf(Print(edits) + ": " + wrong, edits), backward));
+}
+
 PADPROOF_PROPERTY({.name = "bad_input_refused",
                    .statement = "a call with a wrong argument is refused, and nothing is written",
                    .inapplicable = Inapplicable,
                    .prepare = Prepare,
-                   .check = Check});
+                   .check = Check,
+                   .check_edited = CheckEdited});
 
 }  // namespace
 }  // namespace padproof

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <optional>
 
 #include "harness/case/generate.h"
 #include "harness/judge/kernel_registry.h"
@@ -99,7 +100,10 @@ void PrepareFor(const Property& property, Case& c, const KernelTraits& traits, R
   c.strided = kAllOperands;
 }
 
-Verdict Judge(const Property& property, const KernelRow& kernel, const Case& c) {
+namespace {
+
+/// No value when the law has a say on this kernel and case.
+std::optional<Verdict> NotJudged(const Property& property, const KernelRow& kernel, const Case& c) {
   if (std::string wrong = Validate(c); !wrong.empty()) return Verdict::NotApplicable(wrong);
   const bool forward = kernel.forward != nullptr, backward = kernel.backward != nullptr;
   if (const char* why = WhyInapplicable(property, kernel.backend, kernel.traits, forward, backward,
@@ -112,7 +116,21 @@ Verdict Judge(const Property& property, const KernelRow& kernel, const Case& c) 
   if (property.tells_heads_apart && c.strides == Strides::expanded) {
     return Verdict::NotApplicable("heads that share memory cannot differ");
   }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Verdict Judge(const Property& property, const KernelRow& kernel, const Case& c) {
+  if (auto verdict = NotJudged(property, kernel, c)) return *verdict;
   return property.check(kernel, c);
+}
+
+Verdict JudgeEdited(const Property& property, const KernelRow& kernel, const Case& c,
+                    const MetadataEdits& edits) {
+  PADPROOF_CHECK(property.check_edited != nullptr);
+  if (auto verdict = NotJudged(property, kernel, c)) return *verdict;
+  return property.check_edited(kernel, c, edits);
 }
 
 }  // namespace padproof

@@ -9,6 +9,7 @@
 #include "harness/base/random.h"
 #include "harness/case/case.h"
 #include "harness/judge/kernel.h"
+#include "harness/judge/metadata.h"
 #include "harness/judge/verdict.h"
 
 namespace padproof {
@@ -27,6 +28,11 @@ struct Property {
 
   /// Launches as often as it must and judges. Runs in a worker, or in-process in a fuzz target.
   Verdict (*check)(const KernelRow& kernel, const Case& c);
+
+  /// The same of a call whose lengths, offsets and pages were edited; null where a law has nothing
+  /// to say of it.
+  Verdict (*check_edited)(const KernelRow& kernel, const Case& c,
+                          const MetadataEdits& edits) = nullptr;
 
   bool scheduled_only = false;       // speaks only about rows whose backend takes a schedule
   bool has_bound = false;            // compares with a bound: verdicts say how near it came
@@ -64,6 +70,9 @@ std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_b
 
 /// Validates, asks the row, then the law: the one judge behind every driver.
 Verdict Judge(const Property& property, const KernelRow& kernel, const Case& c);
+/// The same by a law's `check_edited`.
+Verdict JudgeEdited(const Property& property, const KernelRow& kernel, const Case& c,
+                    const MetadataEdits& edits);
 
 }  // namespace padproof
 
