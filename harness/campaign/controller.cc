@@ -17,6 +17,7 @@
 
 #include "harness/campaign/in_flight.h"
 #include "harness/drivers/child.h"
+#include "harness/drivers/identity.h"
 #include "harness/drivers/paths.h"
 
 namespace padproof {

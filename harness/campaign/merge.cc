@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "harness/drivers/catalogue.h"
+#include "harness/drivers/identity.h"
 #include "harness/drivers/promote.h"
 #include "harness/drivers/replay.h"
 

@@ -7,6 +7,7 @@
 #include "harness/campaign/shard_common.h"
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/device_rows.h"
+#include "harness/drivers/identity.h"
 
 namespace padproof {
 namespace {

@@ -7,6 +7,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "harness/base/printable.h"
 #include "harness/case/case.h"
 #include "harness/case/read.h"
 #include "harness/case/values.h"
@@ -16,7 +17,6 @@ namespace {
 
 // A canonical line has under 1000 characters; more than this is not a case.
 constexpr size_t kMaxLine = 4096;
-constexpr size_t kMaxQuoted = 40;
 
 std::string ReadLens(std::string_view text, std::vector<int>& lens) {
   const std::string expected = "1 to " + std::to_string(kMaxBatch) + " lengths from 0 to " +
@@ -291,21 +291,7 @@ size_t FindField(std::string_view name) {
   return n;
 }
 
-/// In quotes, short, and printable whatever the bytes are.
-std::string Quoted(std::string_view text) {
-  std::string quoted = "'";
-  for (char c : text.substr(0, kMaxQuoted)) {
-    if (c >= 0x20 && c < 0x7F) {
-      quoted += c;
-      continue;
-    }
-    constexpr std::string_view kHex = "0123456789abcdef";
-    const auto byte = static_cast<unsigned char>(c);
-    quoted += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
-  }
-  if (text.size() > kMaxQuoted) quoted += "...";
-  return quoted + "'";
-}
+std::string Quoted(std::string_view text) { return "'" + Printable(text) + "'"; }
 
 Error At(size_t column, const std::string& message) {
   return {"column " + std::to_string(column + 1) + ": " + message};

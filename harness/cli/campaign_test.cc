@@ -14,6 +14,7 @@
 #include "harness/campaign/controller.h"
 #include "harness/campaign/in_flight.h"
 #include "harness/cli/testing/program.h"
+#include "harness/drivers/identity.h"
 
 namespace padproof {
 namespace {

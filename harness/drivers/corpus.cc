@@ -7,9 +7,10 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
+#include "harness/base/file.h"
+#include "harness/base/printable.h"
 #include "harness/drivers/kernel_info.h"
 
 namespace padproof {
@@ -54,27 +55,33 @@ Result<Entry> ParseEntry(std::string_view line) {
   }
   auto c = Parse(Trim(rest));
   if (!c)
-    return Error{"in the case after '" + entry.law + " " + entry.kernel +
+    return Error{"in the case after '" + Printable(entry.law) + " " + Printable(entry.kernel) +
                  "': " + c.error().message};
   entry.c = std::move(*c);
   return entry;
 }
 
-Result<std::vector<Entry>> ReadCorpusFile(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return Error{path + ": cannot be read: " + std::strerror(errno)};
+Result<std::vector<Entry>> ParseCorpus(const std::string& path, const std::string& text) {
+  std::istringstream in(text);
   std::vector<Entry> entries;
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
-    const std::string_view text = Trim(std::string_view(line).substr(0, line.find('#')));
-    if (text.empty()) continue;
-    auto entry = ParseEntry(text);
+    const std::string_view said = Trim(std::string_view(line).substr(0, line.find('#')));
+    if (said.empty()) continue;
+    auto entry = ParseEntry(said);
     if (!entry) return Error{path + ":" + std::to_string(number) + ": " + entry.error().message};
     entries.push_back(std::move(*entry));
   }
-  if (in.bad() || fs::is_directory(path)) return Error{path + ": is not a readable file"};
   if (entries.empty()) return Error{path + ": holds no case; a case file has one entry a line"};
   return entries;
+}
+
+Result<std::vector<Entry>> ReadCorpusFile(const std::string& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return Error{path + ": is not a readable file"};
+  const auto text = ReadFile(path);
+  if (!text) return Error{path + ": cannot be read: " + std::strerror(errno)};
+  return ParseCorpus(path, *text);
 }
 
 std::vector<std::string> CorpusFiles(const std::string& directory) {

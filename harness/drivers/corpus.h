@@ -24,7 +24,8 @@ struct Entry {
 std::string Print(const Entry& entry);
 Result<Entry> ParseEntry(std::string_view line);
 
-/// All entries of one file; an error names file, line and column.
+/// All entries of a file's text; an error names file, line and column.
+Result<std::vector<Entry>> ParseCorpus(const std::string& path, const std::string& text);
 Result<std::vector<Entry>> ReadCorpusFile(const std::string& path);
 
 /// Every *.case file below `directory`, sorted.

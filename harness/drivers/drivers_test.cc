@@ -8,6 +8,7 @@
 
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/corpus.h"
+#include "harness/drivers/identity.h"
 #include "harness/drivers/protocol.h"
 #include "harness/drivers/random_cases.h"
 #include "harness/drivers/settings.h"

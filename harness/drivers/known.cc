@@ -5,10 +5,12 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
+#include <sstream>
 
+#include "harness/base/file.h"
+#include "harness/base/printable.h"
+#include "harness/drivers/identity.h"
 #include "harness/drivers/replay.h"
-#include "harness/drivers/shrink.h"
 #include "harness/judge/property.h"
 
 namespace padproof {
@@ -34,7 +36,7 @@ Result<Failure> ParseWhat(const std::string& text) {
   if (std::find(kKinds.begin(), kKinds.end(), failure.kind) != kKinds.end()) return failure;
   std::string kinds;
   for (const char* kind : kKinds) kinds += std::string(kinds.empty() ? "" : ", ") + kind;
-  return Error{"'" + failure.kind + "' is no kind of failure; there are " + kinds};
+  return Error{"'" + Printable(failure.kind) + "' is no kind of failure; there are " + kinds};
 }
 
 Result<KnownFailure> ParseKnown(const std::string& line) {
@@ -44,7 +46,7 @@ Result<KnownFailure> ParseKnown(const std::string& line) {
   const auto entry = ParseEntry(Trimmed(line.substr(0, hash)));
   if (!entry) return Error{entry.error().message};
   if (FindProperty(entry->law) == nullptr) {
-    return Error{"no law is called '" + entry->law + "'; see 'padproof list'"};
+    return Error{"no law is called '" + Printable(entry->law) + "'; see 'padproof list'"};
   }
   auto failure = ParseWhat(line.substr(hash + 1, colon - hash - 1));
   if (!failure) return failure.error();
@@ -70,13 +72,9 @@ void Ledger::Add(KnownFailure known) {
   by_identity_.try_emplace(std::move(identity), std::move(known));
 }
 
-Result<Ledger> ReadLedger(const std::string& directory) {
-  const std::string path = (std::filesystem::path(directory) / "known.txt").string();
+Result<Ledger> ParseLedger(const std::string& path, const std::string& text) {
   Ledger ledger;
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return ledger;
-  std::ifstream in(path);
-  if (!in) return Error{path + ": cannot be read: " + std::strerror(errno)};
+  std::istringstream in(text);
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
     line = Trimmed(line);
@@ -90,8 +88,17 @@ Result<Ledger> ReadLedger(const std::string& directory) {
     }
     ledger.Add(std::move(*known));
   }
-  if (in.bad()) return Error{path + ": is not a readable file"};
   return ledger;
+}
+
+Result<Ledger> ReadLedger(const std::string& directory) {
+  const std::string path = (std::filesystem::path(directory) / "known.txt").string();
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return Ledger{};
+  if (std::filesystem::is_directory(path, ignored)) return Error{path + ": is not a readable file"};
+  const auto text = ReadFile(path);
+  if (!text) return Error{path + ": cannot be read: " + std::strerror(errno)};
+  return ParseLedger(path, *text);
 }
 
 std::string StillFails(const KnownFailure& known, Worker& worker, double deadline_seconds) {

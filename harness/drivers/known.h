@@ -41,6 +41,9 @@ class Ledger {
   std::map<std::string, KnownFailure> by_identity_;
 };
 
+/// A ledger's text.
+Result<Ledger> ParseLedger(const std::string& path, const std::string& text);
+
 /// `directory`/known.txt; no such file is an empty ledger. An error names file, line and remedy.
 Result<Ledger> ReadLedger(const std::string& directory);
 

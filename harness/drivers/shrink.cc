@@ -6,10 +6,6 @@
 
 namespace padproof {
 
-std::string IdentityOf(const std::string& law, const std::string& kernel, const Failure& failure) {
-  return law + "/" + kernel + "/" + failure.kind + "/" + failure.region;
-}
-
 Shrunk Shrink(const Case& c, const Failure& failure, const JudgeFunction& judge,
               const ShrinkBudget& budget) {
   using Clock = std::chrono::steady_clock;

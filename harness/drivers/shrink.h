@@ -3,16 +3,12 @@
 #pragma once
 
 #include <functional>
-#include <string>
 
 #include "harness/base/check.h"
 #include "harness/case/case.h"
 #include "harness/judge/verdict.h"
 
 namespace padproof {
-
-/// `law/kernel/kind/region`: what shrinking keeps, and what deduplication compares.
-std::string IdentityOf(const std::string& law, const std::string& kernel, const Failure& failure);
 
 struct ShrinkBudget {
   int tries = 2000;

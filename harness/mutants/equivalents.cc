@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <sstream>
 
+#include "harness/base/printable.h"
+
 namespace padproof {
 namespace {
 
@@ -37,7 +39,7 @@ Result<Equivalents> ParseEquivalents(std::string_view path, std::string_view tex
     std::istringstream ids{line.substr(0, colon)};
     for (std::string id; ids >> id;) {
       if (!IsId(id))
-        return wrong("'" + id + "' is no id; ids are as 'padproof mutate' prints them");
+        return wrong("'" + Printable(id) + "' is no id; ids are as 'padproof mutate' prints them");
       if (!equivalents.emplace(id, line.substr(reason)).second) {
         return wrong("'" + id + "' is given twice; keep one");
       }

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "harness/base/printable.h"
+
 namespace padproof {
 namespace {
 
@@ -85,7 +87,7 @@ class Parser {
     const std::string key(Trimmed(line.substr(0, colon)));
     std::string* field = FieldOf(mutant_, key);
     if (field == nullptr) {
-      return "unknown key \"" + key + "\"; keys are " + std::string(kKeys);
+      return "unknown key \"" + Printable(key) + "\"; keys are " + std::string(kKeys);
     }
     if (!field->empty()) return "key \"" + key + "\" is given twice; keep one";
     *field = Trimmed(line.substr(colon + 1));
@@ -121,7 +123,8 @@ class Parser {
 
   std::string Missing() {
     if (!IsPlainName(mutant_.name)) {
-      return "the file's name \"" + mutant_.name + "\" may hold a-z, 0-9 and _ only; rename it";
+      return "the file's name \"" + Printable(mutant_.name) +
+             "\" may hold a-z, 0-9 and _ only; rename it";
     }
     for (const char* key : {"kernel", "bug", "imitates", "killed_by"}) {
       if (FieldOf(mutant_, key)->empty()) {
@@ -181,7 +184,7 @@ Result<std::string> ApplyMutant(const Mutant& mutant, std::string_view source_pa
   const std::string relative = RelativePath(source_path);
   if (std::filesystem::path(source_path).stem() != mutant.kernel) {
     return At(mutant.path, 1,
-              "kernel \"" + mutant.kernel + "\" is not " + relative +
+              "kernel \"" + Printable(mutant.kernel) + "\" is not " + relative +
                   "; name the source without folder and extension");
   }
   const std::vector<std::string> lines = LinesOf(source);
