@@ -3,9 +3,15 @@
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
-find_package(CLI11 REQUIRED)
-find_package(rapidcheck REQUIRED)
-find_package(GTest REQUIRED)
+if(PADPROOF_FUZZ)
+  # Fuzz targets take headers alone: a library built elsewhere may be for another standard library.
+  set(PADPROOF_FMT fmt::fmt-header-only)
+else()
+  set(PADPROOF_FMT fmt::fmt)
+  find_package(CLI11 REQUIRED)
+  find_package(rapidcheck REQUIRED)
+  find_package(GTest REQUIRED)
+endif()
 
 if(PADPROOF_TORCH AND NOT PADPROOF_SANITIZE)
   find_package(LibTorch QUIET)

@@ -7,7 +7,7 @@ target_compile_options(padproof_kernel_flags INTERFACE
 target_compile_options(padproof_kernel_flags INTERFACE
   $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wa,--no-warn>)
 if(PADPROOF_FUZZ)
-  target_compile_options(padproof_kernel_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_compile_options(padproof_kernel_flags INTERFACE ${PADPROOF_FUZZ_OPTIONS})
 endif()
 
 # What every such library brings: its list of rows, and the function that hands it out.

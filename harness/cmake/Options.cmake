@@ -3,6 +3,15 @@
 option(PADPROOF_TORCH "Build the LibTorch kernels if LibTorch is found" ON)
 option(PADPROOF_CUDA "Compile the .cu kernels with nvcc too, if nvcc is found" ON)
 option(PADPROOF_FUZZ "Link fuzz targets with libFuzzer (clang); otherwise they only replay" OFF)
+# As OSS-Fuzz says it: the linker's name for an engine. Then the compiler's flags come from outside too,
+# the instrumentation for that engine among them.
+set(LIB_FUZZING_ENGINE "$ENV{LIB_FUZZING_ENGINE}" CACHE STRING "Fuzzing engine of the targets; libFuzzer if empty")
+set(PADPROOF_FUZZING_ENGINE -fsanitize=fuzzer)
+set(PADPROOF_FUZZ_OPTIONS -fsanitize=fuzzer-no-link)
+if(LIB_FUZZING_ENGINE)
+  set(PADPROOF_FUZZING_ENGINE ${LIB_FUZZING_ENGINE})
+  set(PADPROOF_FUZZ_OPTIONS "")
+endif()
 option(PADPROOF_RACE "Compile the .cu kernels for the race checker of the SIMT layer" OFF)
 set(PADPROOF_SANITIZE "" CACHE STRING "Sanitizers for kernels and harness, e.g. address,undefined")
 
