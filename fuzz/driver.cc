@@ -1,75 +1,64 @@
 // libFuzzer's entry points over a FuzzTarget: parse, judge, and edit entries field by field.
 
-#include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <sstream>
 #include <string>
 
+#include "fuzz/support/callable.h"
+#include "fuzz/support/counters.h"
+#include "fuzz/support/finding.h"
+#include "fuzz/support/text.h"
 #include "fuzz/target.h"
 #include "harness/campaign/campaign.h"
 #include "harness/campaign/in_flight.h"
 #include "harness/case/mutate.h"
-#include "harness/drivers/catalogue.h"
 #include "harness/drivers/corpus.h"
 #include "harness/drivers/known.h"
-#include "harness/drivers/loaded_kernels.h"
 #include "harness/drivers/parent.h"
 #include "harness/drivers/paths.h"
-#include "harness/drivers/search.h"
 #include "harness/judge/property.h"
-#include "harness/report/failure.h"
 
 namespace padproof {
 namespace {
 
-struct Callable {
-  const KernelRow* row;
-  KernelInfo info;
+/// A law on a kernel that it speaks about.
+struct Pair {
+  const Property* law;
+  const Callable* kernel;
 };
 
 struct Arena {
   std::vector<Callable> kernels;
-  std::vector<const Property*> laws;
+  std::vector<Pair> pairs;
 };
 
-[[noreturn]] void Refuse(const std::string& message) {
-  std::fprintf(stderr, "padproof: %s\n", message.c_str());
-  std::exit(2);
-}
-
-std::string KernelPatterns() {
-  const char* chosen = std::getenv("PADPROOF_FUZZ_KERNELS");
-  return chosen != nullptr ? chosen : std::string(Target().kernels);
-}
-
-void AddMatching(const std::string& library, const std::string& patterns,
-                 std::vector<Callable>& kernels) {
-  const auto rows = RowsOf(library);
-  if (!rows) Refuse(rows.error().message);
-  for (const KernelRow* row : *rows) {
-    KernelInfo info = Describe(*row, library);
-    if (MatchesAny(patterns, info)) kernels.push_back({row, std::move(info)});
-  }
+bool SpeaksAbout(const Property& law, const KernelInfo& k) {
+  return WhyInapplicable(law, k.backend, k.traits, k.has_forward, k.has_backward,
+                         k.has_host_twin) == nullptr;
 }
 
 const Arena& TheArena() {
   static const Arena arena = [] {
-    Arena a;
-    const std::string patterns = KernelPatterns();
-    for (const std::string& library : LibrariesFor(patterns)) {
-      AddMatching(library, patterns, a.kernels);
-      if (!a.kernels.empty()) break;  // one library a campaign: LibTorch is not loaded for nothing
-    }
-    if (a.kernels.empty()) Refuse("PADPROOF_FUZZ_KERNELS: no kernel matches '" + patterns + "'");
+    Arena a{.kernels = CallableKernels(Target().kernels), .pairs = {}};
     for (const std::string_view name : Target().laws) {
       const Property* law = FindProperty(name);
       if (law == nullptr) Refuse("fuzz target names an unknown law '" + std::string(name) + "'");
-      a.laws.push_back(law);
+      for (const Callable& kernel : a.kernels) {
+        if (SpeaksAbout(*law, kernel.info)) a.pairs.push_back({law, &kernel});
+      }
     }
+    if (a.pairs.empty()) Refuse("PADPROOF_FUZZ_KERNELS: no law of this target speaks about these");
     return a;
   }();
   return arena;
+}
+
+/// Null if the entry is not of this target.
+const Pair* FindPair(const Entry& entry) {
+  for (const Pair& pair : TheArena().pairs) {
+    if (entry.law == pair.law->name && entry.kernel == pair.kernel->info.id) return &pair;
+  }
+  return nullptr;
 }
 
 // Failures that end no run: those of the ledger, and the findings below the folders that
@@ -110,31 +99,8 @@ Verdict JudgeInFlight(const Property& law, const KernelRow& row, const Entry& en
   return verdict;
 }
 
-// The first entry of a case file; # starts a comment.
 Result<Entry> EntryOf(const uint8_t* data, size_t size) {
-  std::string text(reinterpret_cast<const char*>(data), size);
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    std::string line = text.substr(0, end);
-    line.resize(std::min(line.find('#'), line.size()));
-    if (line.find_first_not_of(" \t\r") != std::string::npos) return ParseEntry(line);
-    text.erase(0, end + 1);
-  }
-  return Error{"empty"};
-}
-
-const Callable* FindCallable(const std::string& id) {
-  for (const Callable& kernel : TheArena().kernels) {
-    if (kernel.info.id == id) return &kernel;
-  }
-  return nullptr;
-}
-
-const Property* FindLaw(const std::string& name) {
-  for (const Property* law : TheArena().laws) {
-    if (name == law->name) return law;
-  }
-  return nullptr;
+  return ParseEntry(FirstLine(data, size));
 }
 
 template <class T>
@@ -144,46 +110,33 @@ const T& Pick(const std::vector<T>& all, Random& random) {
 
 // An edited copy of `entry`, or a fresh one if there is none.
 Entry Edited(const Entry* entry, Random& random) {
-  const Callable* kernel = entry != nullptr ? FindCallable(entry->kernel) : nullptr;
-  const Property* law = entry != nullptr ? FindLaw(entry->law) : nullptr;
-  const bool fresh = kernel == nullptr || law == nullptr || random.Chance(5);
-  if (fresh || random.Chance(10)) kernel = &Pick(TheArena().kernels, random);
-  if (fresh || random.Chance(10)) law = Pick(TheArena().laws, random);
-  const Domain domain = DomainOf(kernel->info);
+  const Pair* pair = entry != nullptr ? FindPair(*entry) : nullptr;
+  const bool fresh = pair == nullptr || random.Chance(5);
+  if (fresh || random.Chance(15)) pair = &Pick(TheArena().pairs, random);
+  const KernelInfo& kernel = pair->kernel->info;
+  const Domain domain = DomainOf(kernel);
   Case c =
       fresh ? Generate(domain, random, random.Between(0, 100)) : Mutate(entry->c, domain, random);
-  if (random.Chance(80)) PrepareFor(*law, c, kernel->info.traits, random);
-  return {law->name, kernel->info.id, std::move(c)};
-}
-
-size_t Store(const Entry& entry, uint8_t* data, size_t max_size) {
-  const std::string text = Print(entry) + "\n";
-  if (text.size() > max_size) return 0;
-  std::copy(text.begin(), text.end(), data);
-  return text.size();
-}
-
-[[noreturn]] void ReportAndDie(const Entry& entry, const KernelInfo& kernel, const Property& law,
-                               const Failure& failure) {
-  const Finding finding{
-      .entry = entry, .failure = failure, .statement = law.statement, .source = kernel.file};
-  std::fprintf(stderr, "%s  then    padproof minimize ARTIFACT\nDEDUP_TOKEN: %s\n",
-               Report(finding).c_str(), IdentityOf(entry.law, entry.kernel, failure).c_str());
-  std::abort();
+  if (Target().bend != nullptr) {
+    Target().bend(c, domain, random);
+    c = Fit(domain, c);
+  }
+  if (random.Chance(80)) PrepareFor(*pair->law, c, kernel.traits, random);
+  return {pair->law->name, kernel.id, std::move(c)};
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto entry = EntryOf(data, size);
-  if (!entry) return -1;
-  const Callable* kernel = FindCallable(entry->kernel);
-  const Property* law = FindLaw(entry->law);
-  if (kernel == nullptr || law == nullptr) return -1;
-  const Verdict verdict = JudgeInFlight(*law, *kernel->row, *entry);
+  const Pair* pair = entry ? FindPair(*entry) : nullptr;
+  if (pair == nullptr) return -1;
+  const Verdict verdict = JudgeInFlight(*pair->law, *pair->kernel->row, *entry);
+  CountCase(entry->c, pair->kernel->info.traits.tile_k, verdict);
   if (verdict.outcome == Outcome::fails) {
     if (KnownFailures().Find(*entry, verdict.failure) != nullptr) return 0;
-    ReportAndDie(*entry, kernel->info, *law, verdict.failure);
+    ReportAndDie(*entry, verdict.failure, *pair->law, pair->kernel->info,
+                 "padproof minimize ARTIFACT");
   }
   return Held(verdict.outcome) ? 0 : -1;
 }
@@ -194,7 +147,7 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
   const auto entry = EntryOf(data, size);
   for (int attempt = 0; attempt < 8; ++attempt) {
     const Entry edited = Edited(entry ? &*entry : nullptr, random);
-    if (const size_t stored = Store(edited, data, max_size)) return stored;
+    if (const size_t stored = Store(Print(edited), data, max_size)) return stored;
   }
   return 0;
 }
@@ -204,11 +157,11 @@ extern "C" size_t LLVMFuzzerCustomCrossOver(const uint8_t* a, size_t a_size, con
                                             unsigned seed) {
   Random random(seed);
   const auto first = EntryOf(a, a_size), second = EntryOf(b, b_size);
-  const Callable* kernel = first ? FindCallable(first->kernel) : nullptr;
-  if (!second || kernel == nullptr) return 0;
+  const Pair* pair = first ? FindPair(*first) : nullptr;
+  if (!second || pair == nullptr) return 0;
   Entry child = *first;
-  child.c = Cross(first->c, second->c, DomainOf(kernel->info), random);
-  return Store(child, out, max_size);
+  child.c = Cross(first->c, second->c, DomainOf(pair->kernel->info), random);
+  return Store(Print(child), out, max_size);
 }
 
 }  // namespace padproof

@@ -1,5 +1,6 @@
 // The same target without libFuzzer: replays the files and folders it is given, so that every
-// build, with any compiler, runs the saved inputs. Flags (-runs=0, ...) are accepted and ignored.
+// build, with any compiler, runs the saved inputs. libFuzzer's flags (-runs=0, ...) are accepted
+// and ignored; --all says that every input must be one of this target.
 
 #include <algorithm>
 #include <cstdint>
@@ -33,8 +34,10 @@ int ReplayFile(const fs::path& path) {
 
 int main(int argc, char** argv) {
   int counts[3] = {0, 0, 0};
+  bool all = false;
   for (int a = 1; a < argc; ++a) {
     const std::string argument = argv[a];
+    all |= argument == "--all";
     if (!argument.empty() && argument[0] == '-') continue;
     std::error_code error;
     if (!fs::exists(argument, error)) {
@@ -52,5 +55,9 @@ int main(int argc, char** argv) {
     for (const fs::path& file : files) ++counts[ReplayFile(file)];
   }
   std::printf("replayed %d inputs, %d were not for this target\n", counts[0], counts[1]);
+  if (all && (counts[0] == 0 || counts[1] > 0)) {
+    std::fprintf(stderr, "padproof: --all: an input that this target does not take, or none\n");
+    return 1;
+  }
   return counts[2] == 0 ? 0 : 2;
 }
