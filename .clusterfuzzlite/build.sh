@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+# One build for both: this is OSS-Fuzz's.
+exec "$SRC/padproof/fuzz/oss-fuzz/build.sh"
