@@ -93,13 +93,17 @@ class FuzzShard {
     }
     const uint64_t before = ReadInFlight(InFlight()).sequence;
     const int64_t cases = log_.status().cases;
-    while (!child->WaitFor(0.2)) {
+    const auto count = [&] {
       log_.status().cases =
           cases + static_cast<int64_t>(ReadInFlight(InFlight()).sequence - before);
+    };
+    while (!child->WaitFor(0.2)) {
+      count();
       log_.Tell();
       if (StopAsked(log_.directory())) child->Signal(SIGUSR1);  // libFuzzer ends with exit code 0
       if (log_.left() < -kGraceSeconds) child->Signal(SIGKILL);
     }
+    count();
     return child->exit_code();
   }
   std::string InFlight() const { return log_.folder() + "/in_flight"; }
