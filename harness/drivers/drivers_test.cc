@@ -9,6 +9,7 @@
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/corpus.h"
 #include "harness/drivers/identity.h"
+#include "harness/drivers/known.h"
 #include "harness/drivers/protocol.h"
 #include "harness/drivers/random_cases.h"
 #include "harness/drivers/settings.h"
@@ -124,6 +125,16 @@ TEST(Protocol, MessagesRoundTrip) {
   EXPECT_FALSE(ParseRequest("[1,2]"));
 }
 
+TEST(Known, AnotherFailureOfTheSameLawIsNew) {
+  const Entry entry = *ParseEntry("some_law k@simt lens_q=1 lens_k=1 dim=1");
+  const Failure known{.kind = kind::kValue, .region = "dk"};
+  Ledger ledger;
+  ledger.Add({.entry = entry, .failure = known, .reason = "why", .place = "known.txt:1"});
+  EXPECT_NE(ledger.Find(entry, known), nullptr);
+  EXPECT_EQ(ledger.Find(entry, {.kind = kind::kNan, .region = "dk"}), nullptr);
+  EXPECT_EQ(ledger.Find(entry, {.kind = kind::kValue, .region = "dv"}), nullptr);
+}
+
 TEST(Settings, SeedsAreNumbersOrText) {
   EXPECT_EQ(SeedOf("42"), 42u);
   EXPECT_NE(SeedOf("3c5662ec"), SeedOf("3c5662ed"));
@@ -135,12 +146,13 @@ TEST(RandomCases, AStreamIsAFunctionOfItsSeed) {
     EXPECT_EQ(DrawCase(domain, 7, index, 50), DrawCase(domain, 7, index, 50));
   }
   EXPECT_NE(DrawCase(domain, 7, 3, 80), DrawCase(domain, 8, 3, 80));
+  EXPECT_NE(DrawCase(domain, 7, 3, 80), DrawCase(domain, 7, 4, 80));
 }
 
 // A made-up kernel: it fails as "nan" when a sequence has more than 16 keys and a pad, and in
-// another way, which shrinking must not slip into, when there are exactly two queries.
+// another way, which shrinking must not slip into, when there is one key.
 Verdict MadeUp(const Case& c) {
-  if (c.lens_q[0] == 2) return Verdict::Fails({.kind = kind::kCrash});
+  if (c.lens_k[0] == 1) return Verdict::Fails({.kind = kind::kCrash});
   const bool fails = c.lens_k[0] > 16 && c.pad_k > 0;
   return fails ? Verdict::Fails({.kind = kind::kNan, .region = "out"}) : Verdict::Holds();
 }
@@ -154,6 +166,14 @@ TEST(Shrink, KeepsTheSameFailureAndEndsMinimal) {
   EXPECT_EQ(shrunk.failure.kind, kind::kNan);
   EXPECT_FALSE(shrunk.out_of_budget);
   EXPECT_GT(shrunk.steps, 3);
+}
+
+TEST(Shrink, KeepsTheSameTensor) {
+  const auto judge = [](const Case& c) {
+    return Verdict::Fails({.kind = kind::kValue, .region = c.lens_q[0] < 2 ? "dq" : "dk"});
+  };
+  const Case start = *Parse("lens_q=5 lens_k=7 dim=2");
+  EXPECT_EQ(Print(Shrink(start, judge(start).failure, judge, {}).c), "lens_q=2 lens_k=1 dim=1");
 }
 
 TEST(Shrink, ABudgetEndsItHalfWay) {

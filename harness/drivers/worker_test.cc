@@ -124,6 +124,20 @@ TEST_F(WorkerTest, ARejectionIsNotAFailure) {
   EXPECT_EQ(verdict.reason, "rejected: three keys are too many");
 }
 
+TEST_F(WorkerTest, ALawThatSpokeAboutNoCaseHasTestedNothing) {
+  const Property law{
+      .name = kLaw,
+      .inapplicable = [](const KernelTraits&, bool, bool) -> const char* { return nullptr; },
+      .prepare = [](Case& c, const KernelTraits&, Random&) { c.lens_k[0] = 3; }};
+  SearchOptions options{.cases = 5};
+  options.corpora.clear();
+  const KernelInfo refusing = Kernel("reject");
+  const Cell cell = Search(refusing, law, worker_, options, {});
+  EXPECT_EQ(cell.cases, 5);
+  EXPECT_EQ(cell.held, 0);
+  EXPECT_TRUE(cell.vacuous());
+}
+
 TEST_F(WorkerTest, CrashesAndHangsShrinkLikeAnyFailure) {
   for (const std::string variant : {"segfault", "exit", "hang"}) {
     Finding finding{.entry = {kLaw, Kernel(variant).id, *Parse(kProvoking)}};

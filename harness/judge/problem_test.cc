@@ -238,12 +238,21 @@ TEST(Problem, WorkspaceIsGuardedAndPrefilled) {
 }
 
 TEST(Problem, PadsHoldTheFill) {
-  Problem problem(Read("lens_q=1 lens_k=2 pad_k=3 dim=2 fill=nan"));
-  for (int slot = 2; slot < 5; ++slot) {
-    EXPECT_TRUE(IsNan(Dtype::f32, problem.Bits(Operand::k, 0, 0, slot, 0)));
-  }
+  Problem problem(Read("lens_q=1,1 lens_k=2,2 pad_k=3 heads=2 dim=2 fill=nan"));
+  const auto each = [&](Operand op, auto expect) {
+    for (int b = 0; b < 2; ++b) {
+      for (int h = 0; h < 2; ++h) {
+        for (int slot = 2; slot < 5; ++slot) {
+          for (int d = 0; d < 2; ++d) expect(problem.Bits(op, b, h, slot, d));
+        }
+      }
+    }
+  };
+  each(Operand::k, [](uint32_t bits) { EXPECT_TRUE(IsNan(Dtype::f32, bits)); });
+  Problem drawn_with_zeros(Read("lens_q=1,1 lens_k=2,2 pad_k=3 heads=2 dim=2 fill=zero"));
+  EXPECT_EQ(drawn_with_zeros.Bits(Operand::k, 1, 1, 4, 1), 0u) << "fresh memory holds nan";
   problem.FillPads(Fill::zero);
-  for (int slot = 2; slot < 5; ++slot) EXPECT_EQ(problem.Bits(Operand::v, 0, 0, slot, 1), 0u);
+  each(Operand::v, [](uint32_t bits) { EXPECT_EQ(bits, 0u); });
 }
 
 TEST(Problem, OutputsStartAsThePattern) {

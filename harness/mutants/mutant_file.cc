@@ -12,7 +12,8 @@
 namespace padproof {
 namespace {
 
-constexpr std::string_view kKeys = "kernel, rows, bug, imitates, killed_by, equivalent, replace";
+constexpr std::string_view kKeys =
+    "kernel, source, rows, bug, imitates, killed_by, equivalent, replace";
 
 std::vector<std::string> LinesOf(std::string_view text) {
   std::vector<std::string> lines;
@@ -44,6 +45,7 @@ bool IsPlainName(std::string_view name) {
 /// Null for an unknown key.
 std::string* FieldOf(Mutant& mutant, std::string_view key) {
   if (key == "kernel") return &mutant.kernel;
+  if (key == "source") return &mutant.source;
   if (key == "bug") return &mutant.bug;
   if (key == "imitates") return &mutant.imitates;
   if (key == "killed_by") return &mutant.killed_by;
@@ -126,7 +128,11 @@ class Parser {
       return "the file's name \"" + Printable(mutant_.name) +
              "\" may hold a-z, 0-9 and _ only; rename it";
     }
-    for (const char* key : {"kernel", "bug", "imitates", "killed_by"}) {
+    if (!mutant_.source.empty() && !mutant_.kernel.empty()) {
+      return "both \"kernel\" and \"source\" are given; keep one";
+    }
+    const char* what = mutant_.source.empty() ? "kernel" : "source";
+    for (const char* key : {what, "bug", "imitates", "killed_by"}) {
       if (FieldOf(mutant_, key)->empty()) {
         return std::string("key \"") + key + "\" is missing; add \"" + key + ": ...\"";
       }
@@ -181,11 +187,17 @@ Result<Mutant> ParseMutant(std::string_view path, std::string_view text) {
 
 Result<std::string> ApplyMutant(const Mutant& mutant, std::string_view source_path,
                                 std::string_view source) {
-  const std::string relative = RelativePath(source_path);
-  if (std::filesystem::path(source_path).stem() != mutant.kernel) {
+  const bool of_kernel = mutant.source.empty();
+  const std::string relative = of_kernel ? RelativePath(source_path) : mutant.source;
+  if (of_kernel && std::filesystem::path(source_path).stem() != mutant.kernel) {
     return At(mutant.path, 1,
               "kernel \"" + Printable(mutant.kernel) + "\" is not " + relative +
                   "; name the source without folder and extension");
+  }
+  if (!of_kernel && !source_path.ends_with(mutant.source)) {
+    return At(mutant.path, 1,
+              "source \"" + mutant.source + "\" is not " + std::string(source_path) +
+                  "; name it relative to the repository");
   }
   const std::vector<std::string> lines = LinesOf(source);
   std::vector<std::pair<size_t, const Replacement*>> edits;  // first line in the source, from 0

@@ -1,5 +1,5 @@
-// A mutant is an edit, not code: a small text file that names a kernel, the lines to replace, and
-// the bug that the edit plants. This reads such a file and makes the edited copy of a source.
+// A mutant is an edit, not code: a small text file that names a source, the lines to replace, and
+// the bug that the edit plants. This reads such a file and makes the edited copy of the source.
 //
 //   # Why this bug, and what a case needs to show it.
 //   kernel: flash_fwd
@@ -16,7 +16,8 @@
 // `#` lines and blank lines outside a block are comments. There is at least one `replace:`. The
 // optional key `equivalent:` says why no law can see the edit, the optional key `rows:` which rows
 // of the source have the bug, as globs such as flash_fwd.varlen with commas between; without it all
-// of them do.
+// of them do. A mutant of the judge says `source: harness/judge/problem.cc` instead of a kernel,
+// and `killed_by: laws_test Senses.Guards`: the test that is expected to notice, and its program.
 
 #pragma once
 
@@ -38,11 +39,12 @@ struct Replacement {
 struct Mutant {
   std::string path;        // as it was read; errors start with it
   std::string name;        // the file's name without extension
-  std::string kernel;      // a source under kernels/, without extension
+  std::string kernel;      // a source under kernels/, without extension, or ""
+  std::string source;      // else: relative to the repository
   std::string rows;        // those that have the bug, globs; "" for all
   std::string bug;         // one line: what is wrong
   std::string imitates;    // a public thread or a class of bugs
-  std::string killed_by;   // the law expected to notice
+  std::string killed_by;   // the law expected to notice, of a judge's mutant the test
   std::string equivalent;  // why nothing can notice, or ""
   std::vector<Replacement> replacements;
 };

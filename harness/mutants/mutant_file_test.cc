@@ -63,11 +63,11 @@ TEST(MutantFile, ErrorsNameFileLineAndRemedy) {
   const std::string block = Block("b\n", "c\n");
   EXPECT_EQ(ParseError(""), "m/x.mutant:1: the file is empty; see kernels/README.md");
   EXPECT_EQ(ParseError("kernel: toy\nlaw: x\n"),
-            "m/x.mutant:2: unknown key \"law\"; keys are kernel, rows, bug, imitates, "
-            "killed_by, equivalent, replace");
-  EXPECT_EQ(ParseError("kernel toy\n"),
-            "m/x.mutant:1: neither a comment nor \"key: value\"; keys are kernel, rows, bug, "
+            "m/x.mutant:2: unknown key \"law\"; keys are kernel, source, rows, bug, "
             "imitates, killed_by, equivalent, replace");
+  EXPECT_EQ(ParseError("kernel toy\n"),
+            "m/x.mutant:1: neither a comment nor \"key: value\"; keys are kernel, source, rows, "
+            "bug, imitates, killed_by, equivalent, replace");
   EXPECT_EQ(ParseError("kernel: a\nkernel: b\n"),
             "m/x.mutant:2: key \"kernel\" is given twice; keep one");
   EXPECT_EQ(ParseError("kernel:\n"),
@@ -124,6 +124,21 @@ TEST(ApplyMutant, RefusesAnotherKernel) {
   EXPECT_EQ(edited.error().message,
             "mutants/too_large.mutant:1: kernel \"toy\" is not kernels/other.cu; name the source "
             "without folder and extension");
+}
+
+TEST(MutantFile, OfTheJudgeNamesASource) {
+  const std::string rest = "bug: b\nimitates: i\nkilled_by: laws_test A.B\n" + Block("b\n", "c\n");
+  const Mutant mutant = Parsed("source: harness/judge/toy.cc\n" + rest);
+  const auto edited = ApplyMutant(mutant, "/anywhere/harness/judge/toy.cc", "b\n");
+  ASSERT_TRUE(edited.ok()) << edited.error().message;
+  EXPECT_EQ(*edited, "#line 1 \"harness/judge/toy.cc\"\nc\n");
+  const auto other = ApplyMutant(mutant, "/anywhere/toy.cc", "b\n");
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.error().message,
+            "mutants/too_large.mutant:1: source \"harness/judge/toy.cc\" is not /anywhere/toy.cc; "
+            "name it relative to the repository");
+  EXPECT_EQ(ParseError("source: a.cc\nkernel: a\n" + rest),
+            "m/x.mutant:1: both \"kernel\" and \"source\" are given; keep one");
 }
 
 }  // namespace
