@@ -17,15 +17,25 @@ struct MutantFlags : SearchFlags {
   std::string only = "*";
   int seeds = 1;
   bool matrix = false;
+  bool one_row = false;
   bool json = false;
 };
+
+/// Of each mutant the first.
+void KeepOneRow(std::vector<PlantedBug>& bugs) {
+  const auto same = [](const PlantedBug& a, const PlantedBug& b) {
+    return a.mutant.name == b.mutant.name;
+  };
+  bugs.erase(std::unique(bugs.begin(), bugs.end(), same), bugs.end());
+}
 
 int RunMutants(const MutantFlags& flags) {
   const auto laws = FindLaws(flags.laws);
   if (!laws) return Complain(laws.error().message, kExitUsage);
   Worker worker;
-  const auto bugs = FindPlantedBugs(flags.only, worker);
+  auto bugs = FindPlantedBugs(flags.only, worker);
   if (!bugs) return Complain(bugs.error().message, kExitUsage);
+  if (flags.one_row) KeepOneRow(*bugs);
   PlantedPlan plan{.laws = *laws,
                    .search = OptionsOf(flags),
                    .seeds = flags.seeds,
@@ -69,6 +79,8 @@ void AddMutants(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_flag("--matrix", flags->matrix,
                     "run every law on every mutant and show which of them fail");
+  command->add_flag("--one-row", flags->one_row,
+                    "one row of each mutant, not all that have the bug");
   command->add_flag("--json", flags->json, "the result as JSON on stdout");
   command->callback([flags, &exit_code] { exit_code = RunMutants(*flags); });
 }

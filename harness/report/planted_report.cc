@@ -64,6 +64,33 @@ std::string SpreadOfAll(const Results& results) {
   return text;
 }
 
+/// The bugs that fall to one law.
+struct Kills {
+  int all = 0;
+  int first = 0;            // no other law kills them in fewer cases
+  int alone = 0;            // no other law kills them at all
+  std::string alone_names;  // ": row row"
+};
+
+Kills KillsOf(size_t law, const Results& results) {
+  Kills kills;
+  for (const PlantedResult& r : results) {
+    if (law >= r.matrix.size() || r.matrix[law] <= 0) continue;
+    int killers = 0, fewest = r.matrix[law];
+    for (int cases : r.matrix) {
+      if (cases <= 0) continue;
+      ++killers;
+      fewest = std::min(fewest, cases);
+    }
+    ++kills.all;
+    kills.first += r.matrix[law] == fewest;
+    if (killers > 1) continue;
+    ++kills.alone;
+    kills.alone_names += (kills.alone == 1 ? ": " : " ") + r.bug->row.name;
+  }
+  return kills;
+}
+
 }  // namespace
 
 std::string PlantedLine(const PlantedResult& r) {
@@ -104,20 +131,14 @@ std::string KillMatrix(const Results& results, const std::vector<const Property*
     }
     text += "\n";
   }
+  std::string idle;
   for (size_t n = 0; n < laws.size(); ++n) {
-    int kills = 0;
-    std::string alone;
-    for (const PlantedResult& r : results) {
-      if (n >= r.matrix.size() || r.matrix[n] <= 0) continue;
-      ++kills;
-      const bool sole =
-          std::count_if(r.matrix.begin(), r.matrix.end(), [](int cases) { return cases > 0; }) == 1;
-      if (sole) alone += " " + r.bug->row.name;
-    }
-    text += fmt::format("{:>4}  {:<26}kills {:>3}{}\n", n + 1, laws[n]->name, kills,
-                        alone.empty() ? "" : ", alone:" + alone);
+    const Kills kills = KillsOf(n, results);
+    text += fmt::format("{:>4}  {:<26}kills {:>3}, first {:>3}, alone {:>3}{}\n", n + 1,
+                        laws[n]->name, kills.all, kills.first, kills.alone, kills.alone_names);
+    if (kills.first == 0) idle += std::string(" ") + laws[n]->name;
   }
-  return text;
+  return text + (idle.empty() ? "" : "never first, hence never alone:" + idle + "\n");
 }
 
 std::string PlantedJson(const Results& results, const std::vector<const Property*>& laws) {

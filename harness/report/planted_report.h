@@ -16,7 +16,8 @@ std::string PlantedLine(const PlantedResult& result);
 std::string PlantedSummary(const std::vector<PlantedResult>& results);
 
 /// Bugs by laws: cases until the law fails, `.` where it holds, `-` where it says nothing. Below,
-/// for each law, how many bugs it kills and which it alone kills.
+/// for each law, how many bugs it kills, how many in the fewest cases (more than one law may), and
+/// which it alone kills.
 std::string KillMatrix(const std::vector<PlantedResult>& results,
                        const std::vector<const Property*>& laws);
 

@@ -62,11 +62,18 @@ TEST_F(PlantedTest, ManySeedsNameTheSlowOnes) {
 }
 
 TEST_F(PlantedTest, TheMatrixShowsWhoAloneKills) {
-  PlantedResult result = Result({After(7)});
+  PlantedResult result = Result({After(7)}), both = result;
   result.matrix = {7, PlantedResult::kHolds, PlantedResult::kSaysNothing};
-  const std::string text = KillMatrix({result}, {&kNamed, &kOther, &kOther});
+  both.matrix = {4, 4, 9};
+  const Property slow{.name = "slow"};
+  const std::string text = KillMatrix({result, both}, {&kNamed, &kOther, &slow});
   EXPECT_NE(text.find("   7   .   -\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("kills   1, alone: k~m@simt\n"), std::string::npos) << text;
+  for (const char* line : {"named                     kills   2, first   2, alone   1: k~m@simt\n",
+                           "other                     kills   1, first   1, alone   0\n",
+                           "slow                      kills   1, first   0, alone   0\n",
+                           "never first, hence never alone: slow\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  }
 }
 
 TEST(Quantile, IsACountThatOccurred) {
