@@ -61,13 +61,26 @@ std::string Telling(const std::string& output) {
   return last;
 }
 
+/// True when a child is dead, and still to be waited for.
+bool HasEnded(pid_t child) {
+  siginfo_t ended{};
+  const auto id = static_cast<id_t>(child);
+  return waitid(P_PID, id, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == child;
+}
+
+/// A worker, and the processes that a kernel has started there.
+void KillAll(pid_t worker) {
+  kill(-worker, SIGKILL);
+  kill(worker, SIGKILL);  // before it was a group
+}
+
 }  // namespace
 
 Worker::~Worker() { Stop(); }
 
 void Worker::Stop() {
   if (pid_ > 0) {
-    kill(pid_, SIGKILL);
+    KillAll(pid_);
     int status = 0;
     while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
     }
@@ -99,7 +112,11 @@ Result<bool> Worker::EnsureStarted() {
   const std::string program = WorkerProgram();
   std::string name = "padproof", command = "worker";
   char* argv[] = {name.data(), command.data(), nullptr};
-  const int failed = posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv, environ);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);  // a group of its own: see KillAll
+  const int failed = posix_spawn(&pid_, program.c_str(), &actions, &attributes, argv, environ);
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   close(request[0]);
   close(reply[1]);
@@ -137,6 +154,7 @@ Worker::Answer Worker::Receive(std::string& line, double deadline_seconds) {
     pollfd waiting{reply_, POLLIN, 0};
     const double nap = std::min(left, kNapSeconds);
     if (poll(&waiting, 1, static_cast<int>(nap * 1000) + 1) <= 0) {
+      if (HasEnded(pid_)) return Answer::closed;  // who it left behind holds the pipe open
       left = deadline_seconds - patience.Spent();
       continue;
     }
@@ -171,6 +189,7 @@ Verdict Worker::Obituary(bool timed_out, double deadline_seconds) {
   int status = 0;
   while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
+  kill(-pid_, SIGKILL);  // what it has left behind
   pid_ = -1;
   failure.note = Telling(TakeOutput());
   failure.expected = "the kernel returns";

@@ -82,6 +82,12 @@ TEST_F(WorkerTest, DeathsAreFindingsAndTheWorkerGoesOn) {
   if (kUndefinedIsSeen) ExpectFinding("overflow", kind::kCrash, "sanitizer report");
 }
 
+// Nobody stays behind, and no copy answers in the worker's place.
+TEST_F(WorkerTest, ProcessesThatAKernelStartsEndWithTheWorker) {
+  for (int n = 0; n < 20; ++n) EXPECT_EQ(Ask("fork", kProvoking).outcome, Outcome::holds);
+  ExpectFinding("fork_and_die", kind::kCrash, kSanitized ? "sanitizer report" : "SIGSEGV");
+}
+
 // Eight threads that never rest share one processor with the worker: by the wall it needs
 // seconds, of its own 0.2 a launch.
 TEST_F(WorkerTest, AStarvedWorkerDoesNotHang) {

@@ -54,6 +54,20 @@ Status Sleep(const AttentionArgs& args) {
   while (Provoked(args)) pause();
   return Zeros(args);
 }
+// Leaves a copy of its process behind at every call; the copy returns like the process itself.
+Status Fork(const AttentionArgs& args) {
+  static_cast<void>(fork());
+  return Zeros(args);
+}
+// The same, and what it leaves behind does not end by itself.
+Status ForkAndDie(const AttentionArgs& args) {
+  if (!Provoked(args)) return Zeros(args);
+  if (fork() == 0) {
+    while (true) pause();
+  }
+  std::raise(SIGSEGV);
+  return kOk;
+}
 Status Throw(const AttentionArgs& args) {
   if (Provoked(args)) throw std::runtime_error("thrown by a kernel");
   return Zeros(args);
@@ -107,6 +121,8 @@ PADPROOF_KERNEL(
 PADPROOF_KERNEL({.name = "misbehaving.segfault", .backend = "cpu", .forward = Segfault});
 PADPROOF_KERNEL({.name = "misbehaving.abort", .backend = "cpu", .forward = Abort});
 PADPROOF_KERNEL({.name = "misbehaving.exit", .backend = "cpu", .forward = Exit});
+PADPROOF_KERNEL({.name = "misbehaving.fork", .backend = "cpu", .forward = Fork});
+PADPROOF_KERNEL({.name = "misbehaving.fork_and_die", .backend = "cpu", .forward = ForkAndDie});
 PADPROOF_KERNEL({.name = "misbehaving.hang", .backend = "cpu", .forward = Hang});
 PADPROOF_KERNEL({.name = "misbehaving.busy", .backend = "cpu", .forward = Busy});
 PADPROOF_KERNEL({.name = "misbehaving.sleep", .backend = "cpu", .forward = Sleep});
