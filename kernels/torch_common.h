@@ -280,7 +280,8 @@ struct PublicDoor {
   }
   static at::Tensor Attend(const AttentionArgs& args, const at::Tensor& q, const at::Tensor& k,
                            const at::Tensor& v, const at::Tensor& mask) {
-    if (args.dropout_p > 0) at::manual_seed(args.dropout_seed);
+    // The generator takes 32 bits of a seed, the lower ones.
+    if (args.dropout_p > 0) at::manual_seed(args.dropout_seed ^ (args.dropout_seed >> 32));
     return at::scaled_dot_product_attention(q, k, v, mask, static_cast<double>(args.dropout_p),
                                             false, args.softmax_scale, args.heads_kv != args.heads);
   }

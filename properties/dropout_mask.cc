@@ -5,8 +5,9 @@
 //     |sum m - N (1 - p)| <= N / 256 + sqrt(N L / 2)
 //     #{m = m'} <= N a + N / 128 + sqrt(N L),   a = p^2 + (1 - p)^2
 //
-// for m' = m of any later batch entry, of any later query head, of the query or the key one further
-// on and a tile further on, and under another seed; N counts the pairs that both see.
+// for m' = m of any later batch entry, of any later query head, of the next entry and the head
+// before, of the query or the key 1, 16, 32, 64 and a tile further on, and under a seed that
+// differs in one bit; N counts the pairs that both see.
 //
 // Preconditions: the row has dropout. L = 60 ln 2: by Hoeffding's inequality a mask of independent
 // draws breaks any one of these with a probability below 2^-58; agreements of neighbours in a row
@@ -44,6 +45,7 @@ void Prepare(Case& c, const KernelTraits& traits, Random& random) {
   };
   grow(c.lens_q[b], traits.tile_q);
   grow(c.lens_k[b], traits.tile_k);
+  if (random.Chance(15)) c.lens_k[b] = 76;  // a step of 64 has pairs
   if (random.Chance(50)) c.mask = traits.masks.Has(Mask::none) ? Mask::none : c.mask;
   if (c.mask == Mask::none) c.window = {};
   const int multiple = traits.dim_multiple;
@@ -92,8 +94,9 @@ void ForEachPairSeen(const Problem& problem, Visit visit) {
 
 bool IsSeen(const Problem& problem, const Index& at, int j) {
   const Case& c = problem.c();
-  return at.b < c.batch() && at.h < c.heads && at.i < problem.RealRows(Operand::q, at.b) &&
-         j < problem.RealRows(Operand::k, at.b) && problem.Keeps(at, j);
+  return at.b < c.batch() && at.h >= 0 && at.h < c.heads &&
+         at.i < problem.RealRows(Operand::q, at.b) && j < problem.RealRows(Operand::k, at.b) &&
+         problem.Keeps(at, j);
 }
 
 Failure Alike(const std::string& where, std::string expected, std::string got) {
@@ -138,7 +141,8 @@ std::optional<Failure> JudgeSeeds(const Problem& problem, const Problem& other, 
     agreement.Add(problem.IsDropped(at, j) == other.IsDropped(at, j));
   });
   if (agreement.IsPlausible(p)) return std::nullopt;
-  return Alike("a pair under two seeds", "drawn by themselves", "alike at " + agreement.Text());
+  return Alike("a pair under two seeds that differ in one bit", "drawn by themselves",
+               "alike at " + agreement.Text());
 }
 
 Verdict Check(const KernelRow& kernel, const Case& original) {
@@ -151,15 +155,19 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   std::vector<Step> steps{{"the next query", 0, 0, 1, 0},
                           {"the next key", 0, 0, 0, 1},
                           {"the query a tile further on", 0, 0, kernel.traits.tile_q, 0},
-                          {"the key a tile further on", 0, 0, 0, kernel.traits.tile_k}};
+                          {"the key a tile further on", 0, 0, 0, kernel.traits.tile_k},
+                          {"the next sequence and the head before", 1, -1, 0, 0}};
+  for (int far : {16, 32, 64}) {
+    steps.push_back({"a query further on", 0, 0, far, 0});
+    steps.push_back({"a key further on", 0, 0, 0, far});
+  }
   for (int b = 1; b < c.batch(); ++b) steps.push_back({"another sequence", b, 0, 0, 0});
   for (int h = 1; h < c.heads; ++h) steps.push_back({"another head", 0, h, 0, 0});
   for (const Step& step : steps) {
     if (auto failure = JudgeStep(problem, p, step)) return Verdict::Fails(*failure);
   }
-  Case reseeded = c;
-  reseeded.seed = c.seed + 1;
-  Problem other(reseeded);
+  Problem other(c);
+  other.FlipDropoutSeed(uint64_t{1} << (HashOf({c.seed, 29}) >> 58));
   if (auto verdict = ReadDropped(kernel, other)) return *verdict;
   return HoldsUnless(JudgeSeeds(problem, other, p));
 }

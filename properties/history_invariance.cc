@@ -1,9 +1,16 @@
 // history_invariance
 //
 //   f(x) after a call in which every real token was NaN gives the bits of f(x) before it
+//   f(x) after a call of the same padded shape, with other lengths, mask, scale and dropout seed,
+//   is within the bounds of oracle_agreement and gradient_agreement
 //
-// Preconditions: the row repeats its bits. All buffers of the third call are new, so what is left
-// can only be in the kernel: static scratch, a cache, counters that are not put back.
+// Preconditions: the row repeats its bits. All buffers of each call are new, so what is left can
+// only be in the kernel: static scratch, a plan or a scale that is kept for a shape, counters that
+// are not put back. The second line comes first: what is kept for a shape is that of the first
+// call.
+
+#include <optional>
+#include <string_view>
 
 #include "harness/judge/property.h"
 #include "properties/support/run.h"
@@ -17,8 +24,42 @@ const char* Inapplicable(const KernelTraits& traits, bool has_forward, bool) {
 
 void Prepare(Case& c, const KernelTraits& traits, Random&) { c.fill = AllowedFill(traits, c.fill); }
 
+/// As many slots of everything, and less in common besides.
+Case Elsewise(const KernelRow& kernel, Case c) {
+  const KernelTraits& traits = kernel.traits;
+  const int slots_q = c.most_slots_q(), slots_k = c.most_slots_k();
+  for (int& len : c.lens_q) len -= len > 1 ? 1 : 0;
+  for (int& len : c.lens_k) len -= len > 1 ? 1 : 0;
+  if (!c.paged()) c.pad_k += slots_k - c.most_slots_k();
+  c.pad_q += slots_q - c.most_slots_q();
+  if (traits.features.Has(Feature::scale)) c.scale = c.scale == 50 ? 100 : 50;
+  if (c.mask == Mask::none && traits.masks.Has(Mask::causal_br)) c.mask = Mask::causal_br;
+  c.seed += 1;
+  return c;
+}
+
+/// Nothing when there is no such call, or x is still right after it.
+std::optional<Verdict> JudgeAfterOther(const KernelRow& kernel, const Case& c) {
+  const Case other = Elsewise(kernel, c);
+  const bool has_forward = kernel.forward != nullptr, has_backward = kernel.backward != nullptr;
+  if (!Unsupported(kernel.traits, has_forward, has_backward, other).empty()) return std::nullopt;
+  if (kernel.traits.promises.output != OutputOf::attention) return std::nullopt;
+  Problem elsewise(other);
+  if (RunForBits(kernel, elsewise)) return std::nullopt;
+  for (const char* law : {"oracle_agreement", "gradient_agreement"}) {
+    if (!has_forward && std::string_view(law) == "oracle_agreement") continue;
+    Verdict verdict = FindProperty(law)->check(kernel, c);
+    if (verdict.outcome != Outcome::fails) continue;
+    verdict.failure.note = "after a call of the same shape with other lengths, mask and scale; " +
+                           verdict.failure.note;
+    return verdict;
+  }
+  return std::nullopt;
+}
+
 Verdict Check(const KernelRow& kernel, const Case& original) {
   const Case c = WithAllowedFill(kernel.traits, original);
+  if (auto verdict = JudgeAfterOther(kernel, c)) return *verdict;
   Problem before(c), spoiled = before, after = before;
   spoiled.FillTokens(Fill::nan, [](Operand, const Index&) { return true; });
   if (auto verdict = RunForBits(kernel, before)) return *verdict;

@@ -1,11 +1,12 @@
 // inputs_unchanged
 //
-//   Q, K, V, dO, the lengths, and O and LSE that a backward reads, hold the same bits after the
-//   call
+//   Q, K, V, dO, masks, biases, lengths, slopes, sinks, and O and LSE that a backward reads, hold
+//   the same bits after the call
 //
 // pads included. Preconditions: none. Bits, because no input is an output.
 
 #include "harness/judge/property.h"
+#include "properties/support/launch.h"
 #include "properties/support/run.h"
 
 namespace padproof {
@@ -32,23 +33,39 @@ std::optional<Failure> FirstChange(const Problem& before, const Problem& after, 
   return failure;
 }
 
+/// What is none of the operands; null if all of it is as it was.
+const char* ChangedBesides(const Problem& before, const Problem& after) {
+  if (before.MaskBytes() != after.MaskBytes()) return "attn_mask";
+  if (before.lengths() != after.lengths()) return "lengths, offsets or pages";
+  if (before.head_numbers() != after.head_numbers()) return "alibi_slopes or sink";
+  return nullptr;
+}
+
 Verdict Check(const KernelRow& kernel, const Case& original) {
   const Case c = WithAllowedFill(kernel.traits, original);
   Problem problem(c);
-  const Problem before = problem;
-  if (auto verdict = RunForBits(kernel, problem)) return *verdict;
-  for (Operand op : {Operand::q, Operand::k, Operand::v, Operand::d_o, Operand::bias}) {
-    if (auto failure = FirstChange(before, problem, op)) return Verdict::Fails(*failure);
-  }
-  const bool same_mask = before.MaskBytes() == problem.MaskBytes();
-  if (!same_mask || before.lengths() != problem.lengths()) {
-    return Verdict::Fails({.kind = kind::kInput,
-                           .region = same_mask ? "lengths" : "attn_mask",
-                           .where = same_mask ? "a length, an offset or a page" : "attn_mask",
-                           .expected = "unchanged",
-                           .got = "changed"});
-  }
-  return Verdict::Holds();
+  std::optional<Failure> changed;
+  const Launcher watched = [&](const KernelRow& row, Problem& at, const AttentionArgs& args,
+                               bool backward) {
+    const Problem before = at;
+    const Called called = Call(row, at, args, backward);
+    using enum Operand;
+    std::vector<Operand> inputs{q, k, v, d_o, bias};
+    if (backward) inputs.insert(inputs.end(), {o, lse});
+    for (Operand op : inputs) {
+      if (!changed) changed = FirstChange(before, at, op);
+    }
+    if (const char* what = ChangedBesides(before, at); what != nullptr && !changed) {
+      changed = Failure{.kind = kind::kInput,
+                        .region = what,
+                        .where = what,
+                        .expected = "unchanged",
+                        .got = "changed"};
+    }
+    return called;
+  };
+  if (auto verdict = RunWith(watched, kernel, problem)) return *verdict;
+  return HoldsUnless(changed);
 }
 
 PADPROOF_PROPERTY({.name = "inputs_unchanged",

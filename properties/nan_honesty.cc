@@ -3,9 +3,13 @@
 //   NaN in q_i      =>  O_i and LSE_i are NaN, if i sees a key
 //   NaN in k_j      =>  O_i and LSE_i are NaN for every i that sees j
 //   NaN in v_jd     =>  O_id is NaN for every i that sees j with a weight above 2^-20
+//   +inf in v_jd    =>  O_id is not finite, likewise
+//   NaN in q_i, dO_i  =>  dQ_i is NaN, if i sees a key, and dK_j for every j that i sees
+//   NaN in k_j, v_j   =>  dQ_i is NaN for every i that sees j
+//                         (with such a weight where the NaN is in dO or V)
 //
-// Preconditions: the row has a forward; no dropout, which may drop it. One element of one real
-// token is NaN, drawn from the seed.
+// Preconditions: no dropout, which may drop it; of a row without a forward, whose O and LSE are
+// those of numbers, NaN in dO alone. One element of one real token is spoiled, drawn from the seed.
 //
 // A kernel that hides NaN (a maximum that skips it, a clamp, a product that is left out) hides a
 // model that has diverged. Where else the NaN may show is not said here: see batch_independence and
@@ -14,6 +18,7 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <vector>
 
 #include "harness/judge/property.h"
 #include "properties/support/run.h"
@@ -24,14 +29,26 @@ namespace {
 
 constexpr double kLeastWeight = 0x1p-20;
 
-const char* Inapplicable(const KernelTraits&, bool has_forward, bool) {
-  return has_forward ? nullptr : "has no forward";
-}
+const char* Inapplicable(const KernelTraits&, bool, bool) { return nullptr; }
 
 void Prepare(Case& c, const KernelTraits& traits, Random&) {
-  c.backward = false;
   c.dropout = 0;
   c.fill = AllowedFill(traits, c.fill);
+}
+
+/// What is spoiled, and how.
+struct Spoiled {
+  Operand op;
+  bool infinite;
+};
+
+Spoiled SpoiledIn(const KernelRow& kernel, const Case& c, uint64_t hash) {
+  using enum Operand;
+  static const std::vector<Spoiled> forward{{q, false}, {k, false}, {v, false}, {v, true}};
+  static const std::vector<Spoiled> both{{q, false}, {k, false}, {v, false}, {d_o, false}};
+  if (kernel.forward == nullptr) return {d_o, false};
+  const auto& all = c.backward ? both : forward;
+  return all[(hash >> 32) % all.size()];
 }
 
 /// The element that becomes NaN; none if the drawn sequence has no such token.
@@ -47,78 +64,116 @@ std::optional<Index> ElementOf(const Problem& problem, Operand op, uint64_t hash
   return Index{b, h, i, pick(problem.Columns(op))};
 }
 
-/// Whether the NaN at `nan` of `op` must show in element `at` of O (or in LSE).
+/// Whether what is spoiled at `place` of `op` must show in an element of a result.
 class Shows {
  public:
-  Shows(const Problem& clean, Operand op, const Index& nan)
+  Shows(const Problem& clean, Operand op, const Index& place)
       : c_(clean.c()),
         op_(op),
-        nan_(nan),
-        head_(reference::ReadHead(clean, nan.b, HasQueryRows(op) ? nan.h / c_.group : nan.h)),
+        place_(place),
+        head_(reference::ReadHead(clean, place.b, HasQueryRows(op) ? place.h / c_.group : place.h)),
         oracle_(head_, profile_) {}
 
   bool In(Operand result, const Index& at) const {
-    if (at.b != nan_.b) return false;
-    if (op_ == Operand::q) {
-      return at.h == nan_.h && at.i == nan_.i && !SeesNothing(c_, at.b, at.h, at.i);
+    if (at.b != place_.b) return false;
+    switch (result) {
+      case Operand::o:
+      case Operand::lse:
+        return InForward(result, at);
+      case Operand::dq:
+        if (HasQueryRows(op_)) return IsItsQuery(at) && !SeesNothing(c_, at.b, at.h, at.i);
+        return IsSeenBy(at) && (op_ == Operand::k || IsHeavy(at.h, at.i, place_.i));
+      case Operand::dk:
+        return HasQueryRows(op_) && at.h == place_.h / c_.group &&
+               Sees(c_, at.b, place_.h, place_.i, at.i) &&
+               (op_ == Operand::q || IsHeavy(place_.h, place_.i, at.i));
+      default:
+        return false;
     }
-    if (at.h / c_.group != nan_.h || !Sees(c_, at.b, at.h, at.i, nan_.i)) return false;
-    if (op_ == Operand::k) return true;
-    return result == Operand::o && at.d == nan_.d && WeightOf(at) > kLeastWeight;
   }
 
  private:
-  double WeightOf(const Index& at) const {
-    const int len_q = c_.lens_q[static_cast<size_t>(at.b)];
-    const reference::ForwardRow row = oracle_.Row(at.h % c_.group * len_q + at.i);
-    if (!row.out_of_domain.empty()) return 0;
+  bool IsItsQuery(const Index& at) const { return at.h == place_.h && at.i == place_.i; }
+  bool IsSeenBy(const Index& at) const {
+    return at.h / c_.group == place_.h && Sees(c_, at.b, at.h, at.i, place_.i);
+  }
+
+  bool InForward(Operand result, const Index& at) const {
+    if (op_ == Operand::d_o) return false;
+    if (op_ == Operand::q) return IsItsQuery(at) && !SeesNothing(c_, at.b, at.h, at.i);
+    if (!IsSeenBy(at)) return false;
+    if (op_ == Operand::k) return true;
+    return result == Operand::o && at.d == place_.d && IsHeavy(at.h, at.i, place_.i);
+  }
+
+  /// Whether the weight of a key that query i sees surely is no 0.
+  bool IsHeavy(int h, int i, int key) const {
+    const reference::ForwardRow& row =
+        RowOf(h % c_.group * c_.lens_q[static_cast<size_t>(place_.b)] + i);
+    if (!row.out_of_domain.empty()) return false;
     for (size_t n = 0; n < row.keys.size(); ++n) {
-      if (row.keys[n] == nan_.i) return row.p[n];
+      if (row.keys[n] == key) return row.p[n] > kLeastWeight;
     }
-    return 0;
+    return false;
+  }
+
+  /// Of the oracle; asked for one row many times, and then for the next.
+  const reference::ForwardRow& RowOf(int number) const {
+    if (number != last_number_) last_row_ = oracle_.Row(last_number_ = number);
+    return last_row_;
   }
 
   const Case& c_;
   Operand op_;
-  Index nan_;
+  Index place_;
   NumericsProfile profile_;
   reference::Head head_;
   reference::ForwardOracle oracle_;
+  mutable int last_number_ = -1;
+  mutable reference::ForwardRow last_row_;
 };
 
+/// Adds an element that must show it.
+void CheckElement(const Problem& problem, Operand result, const Index& at, const Spoiled& spoiled,
+                  const Index& place, FirstFailure& failures) {
+  const double got = problem.Real(result, at);
+  const bool good = spoiled.infinite ? !std::isfinite(got) : std::isnan(got);
+  failures.Add(good, [&] {
+    return Failure{.kind = kind::kValue,
+                   .region = NameOf(result),
+                   .where = Where(result, at),
+                   .expected = Where(spoiled.op, place) +
+                               (spoiled.infinite ? " is inf: inf or nan" : " is nan: nan"),
+                   .got = "got: " + Number(got)};
+  });
+}
+
 Verdict Check(const KernelRow& kernel, const Case& original) {
-  Case c = WithAllowedFill(kernel.traits, original);
+  const Case c = WithAllowedFill(kernel.traits, original);
   if (c.dropout > 0) return Verdict::NotApplicable("dropout may drop what is NaN");
-  c.backward = false;
   const Problem clean(c);
   Problem problem(c);
   const uint64_t hash = HashOf({c.seed, 3});
-  const Operand op = std::array{Operand::q, Operand::k, Operand::v}[(hash >> 32) % 3];
-  const std::optional<Index> nan = ElementOf(clean, op, hash);
-  if (!nan) return Verdict::NotApplicable("the drawn sequence has no such token");
-  problem.SetReal(op, *nan, std::numeric_limits<double>::quiet_NaN());
+  const Spoiled spoiled = SpoiledIn(kernel, c, hash);
+  const std::optional<Index> place = ElementOf(clean, spoiled.op, hash);
+  if (!place) return Verdict::NotApplicable("the drawn sequence has no such token");
+  problem.SetReal(spoiled.op, *place, spoiled.infinite ? INFINITY : NAN);
   if (auto verdict = Run(kernel, problem)) return *verdict;
 
-  const Shows shows(clean, op, *nan);
+  const Shows shows(clean, spoiled.op, *place);
   FirstFailure failures;
   for (Operand result : Outputs(kernel, c)) {
-    for (Index at{nan->b, 0, 0, 0}; at.h < problem.Heads(result); ++at.h) {
+    for (Index at{place->b, 0, 0, 0}; at.h < problem.Heads(result); ++at.h) {
       for (at.i = 0; at.i < problem.RealRows(result, at.b); ++at.i) {
         for (at.d = 0; at.d < problem.RealColumns(result, at.b); ++at.d) {
-          if (!shows.In(result, at)) continue;
-          const double got = problem.Real(result, at);
-          failures.Add(std::isnan(got), [&] {
-            return Failure{.kind = kind::kValue,
-                           .region = NameOf(result),
-                           .where = Where(result, at),
-                           .expected = Where(op, *nan) + " is nan: nan",
-                           .got = "got: " + Number(got)};
-          });
+          if (shows.In(result, at)) {
+            CheckElement(problem, result, at, spoiled, *place, failures);
+          }
         }
       }
     }
   }
-  if (failures.total() == 0) return Verdict::NotApplicable("no query sees the token that is NaN");
+  if (failures.total() == 0) return Verdict::NotApplicable("nothing depends on that token");
   return HoldsUnless(failures.failure());
 }
 

@@ -244,6 +244,36 @@ void Outgrow(const Domain& domain, Random& random, Case& c) {
   c.lens_q[at] = std::max(1, c.lens_k[at] + random.OneOf({0, 0, -1, 1, -domain.tile_q}));
 }
 
+/// One size far beyond the others, which are as small as can be: what is cut to a few bits, or to
+/// the size of a table, shows nowhere else.
+void Stretch(const Domain& domain, Random& random, Case& c) {
+  c.lens_q.assign(1, random.Between(1, 2));
+  c.lens_k.assign(1, random.Between(1, 2));
+  c.pad_q = c.pad_k = 0;
+  c.dim = domain.dim_multiple;
+  c.dim_v = 0;
+  c.heads = c.group = 1;
+  switch (random.Below(4)) {
+    case 0:
+      c.lens_k[0] = random.Between(129, 600);
+      break;
+    case 1:
+      c.lens_q[0] = random.Between(100, 300);
+      break;
+    case 2:
+      c.lens_q.assign(static_cast<size_t>(random.Between(17, 40)), 1);
+      c.lens_k.assign(c.lens_q.size(), 1);
+      c.lens_k.back() = 2;
+      break;
+    default:
+      c.lens_q[0] = c.lens_k[0] = random.Between(130, 330);
+      if (IsWindow(c.mask)) c.window.left = random.Between(100, c.lens_k[0] - 10);
+  }
+  if (c.paged())
+    c.page_size =
+        std::max(1, random.OneOf({32, 64, 128, 256}) / domain.page_multiple) * domain.page_multiple;
+}
+
 }  // namespace
 
 Case Generate(const Domain& domain, Random& random, int size) {
@@ -273,6 +303,7 @@ Case Generate(const Domain& domain, Random& random, int size) {
   c.backward = swarm.backward && random.Chance(50);
   if (swarm.schedules) c.schedule = draw::OneSchedule(random);
   c.seed = draw::Seed(random);
+  if (size > 30 && random.Chance(4)) Stretch(domain, random, c);
   return Fit(domain, c);
 }
 

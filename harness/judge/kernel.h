@@ -58,7 +58,7 @@ struct AttentionArgs {
   // [b, h, sq, sk] of bytes (boolean) or of dtype (additive); else null. What sequences, heads or
   // queries share has a stride of 0, as in [b, 1, 1, sk]; rows may have gaps between them.
   Tensor attn_mask;
-  float softcap;       // 0: none; else scores are softcap tanh(score / softcap)
+  float softcap;              // 0: none; else scores are softcap tanh(score / softcap)
   const float* alibi_slopes;  // [heads], positive; null: no bias
   const float* sink;          // [heads]; null: none
   // Packed (Layout::thd): tensors are [1, h, slots, d], sequence b is the slots cu_seqlens[b] ..

@@ -96,6 +96,16 @@ std::array<std::vector<int32_t>, 7> Problem::lengths() const {
   return lengths;
 }
 
+std::array<std::vector<float>, 2> Problem::head_numbers() const {
+  std::array<std::vector<float>, 2> numbers;
+  for (size_t n : {kSlopes, kSink}) {
+    const float* first = Array<float>(n);
+    if (first == nullptr) continue;
+    numbers[n - kSlopes].assign(first, first + arrays_[n].bytes / sizeof(float));
+  }
+  return numbers;
+}
+
 int Problem::Slots(Operand op, int b) const { return RegionOf(op, b).slots; }
 
 int Problem::BufferSlots(Operand op) const {
@@ -303,7 +313,7 @@ AttentionArgs Problem::Args(bool backward) {
   args.sink = Array<float>(kSink);
   args.softmax_scale = SoftmaxScale(case_);
   args.dropout_p = DropoutOf(case_);
-  if (case_.dropout > 0) args.dropout_seed = DropoutSeedOf(case_);
+  if (case_.dropout > 0) args.dropout_seed = DropoutSeedOf(case_) ^ flipped_seed_bits_;
   args.num_splits = case_.splits;
   args.seqused_q = Array<int32_t>(0);
   args.seqused_k = Array<int32_t>(1);

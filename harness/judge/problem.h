@@ -112,6 +112,12 @@ class Problem {
   /// seqused_q, seqused_k, leftpad_q, leftpad_k, cu_seqlens_q, cu_seqlens_k, block_table as the
   /// kernel left them.
   std::array<std::vector<int32_t>, 7> lengths() const;
+  /// The slopes of ALiBi and the sinks, likewise.
+  std::array<std::vector<float>, 2> head_numbers() const;
+
+  /// Calls get the seed of dropout with these bits flipped.
+  void FlipDropoutSeed(uint64_t bits) { flipped_seed_bits_ = bits; }
+  uint64_t flipped_seed_bits() const { return flipped_seed_bits_; }
 
   /// All memory that Args() points into, buffer by buffer with its guards: what a device needs a
   /// copy of. Addresses hold until PrepareWorkspace is called again.
@@ -199,6 +205,7 @@ class Problem {
   std::array<Placement, kOperands> places_;
   std::array<Buffer, kOperands> buffers_;
   Buffer workspace_, mask_;
+  uint64_t flipped_seed_bits_ = 0;
   std::vector<bool> dropped_;  // by PairOf; empty: none
   // As lengths() says, then the slopes of ALiBi and the sink of each head.
   static constexpr size_t kBlockTable = 6, kLengths = 7, kSlopes = 7, kSink = 8, kArrays = 9;

@@ -123,6 +123,7 @@ std::optional<Verdict> ReadPairs(const KernelRow& kernel, Problem& problem, Prob
 std::optional<Verdict> ReadForward(const KernelRow& kernel, Problem& problem) {
   const Case& c = problem.c();
   Problem even(EvenCase(c, false));
+  even.FlipDropoutSeed(problem.flipped_seed_bits());
   SetTokens(even, Operand::q, [](const Index&) { return 0.0; });
   return ReadPairs(
       kernel, problem, even, Operand::v, Operand::o,
@@ -141,6 +142,7 @@ std::optional<Verdict> ReadForward(const KernelRow& kernel, Problem& problem) {
 std::optional<Verdict> ReadBackward(const KernelRow& kernel, Problem& problem) {
   const Case& c = problem.c();
   Problem even(EvenCase(c, true));
+  even.FlipDropoutSeed(problem.flipped_seed_bits());
   for (Operand op : {Operand::q, Operand::o, Operand::lse}) {
     SetTokens(even, op, [](const Index&) { return 0.0; });
     even.FillPads(op, Fill::zero);
