@@ -249,18 +249,18 @@ void Outgrow(const Domain& domain, Random& random, Case& c) {
 void Stretch(const Domain& domain, Random& random, Case& c) {
   c.lens_q.assign(1, random.Between(1, 2));
   c.lens_k.assign(1, random.Between(1, 2));
-  c.pad_q = c.pad_k = 0;
   c.dim = domain.dim_multiple;
   c.dim_v = 0;
   c.heads = c.group = 1;
-  switch (random.Below(4)) {
+  switch (random.Below(5)) {
     case 0:
+    case 1:
       c.lens_k[0] = random.Between(129, 600);
       break;
-    case 1:
+    case 2:
       c.lens_q[0] = random.Between(100, 300);
       break;
-    case 2:
+    case 3:
       c.lens_q.assign(static_cast<size_t>(random.Between(17, 40)), 1);
       c.lens_k.assign(c.lens_q.size(), 1);
       c.lens_k.back() = 2;
@@ -303,7 +303,7 @@ Case Generate(const Domain& domain, Random& random, int size) {
   c.backward = swarm.backward && random.Chance(50);
   if (swarm.schedules) c.schedule = draw::OneSchedule(random);
   c.seed = draw::Seed(random);
-  if (size > 30 && random.Chance(4)) Stretch(domain, random, c);
+  if (size > 30 && random.Chance(5)) Stretch(domain, random, c);
   return Fit(domain, c);
 }
 
