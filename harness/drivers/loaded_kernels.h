@@ -12,10 +12,11 @@
 namespace padproof {
 
 /// Rows of a plugin, loading it at the first call; "" names the rows that are compiled in. An error
-/// says why a library is refused (cannot be opened, no padproof_plugin(), another ABI version).
+/// says why a library is refused: it cannot be opened, has no padproof_plugin(), is of another ABI
+/// version, or one of its rows is wrong (row_check.h).
 Result<std::vector<const KernelRow*>> RowsOf(const std::string& plugin);
 
-/// The row as data that can leave the process.
+/// A row of RowsOf as data that can leave the process.
 KernelInfo Describe(const KernelRow& row, const std::string& plugin);
 
 }  // namespace padproof
