@@ -19,12 +19,15 @@ std::vector<std::string> SplitAtCommas(const std::string& text) {
   return parts;
 }
 
-bool Matches(const std::vector<std::string>& patterns, const KernelInfo& kernel) {
+bool Matches(const std::string& pattern, const KernelInfo& kernel) {
   const bool mutant = !MutantOf(kernel.name).empty();
-  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) {
-    if (mutant && p.find('~') == std::string::npos) return false;
-    return GlobMatch(p, kernel.id) || GlobMatch(p, kernel.name);
-  });
+  if (mutant && pattern.find('~') == std::string::npos) return false;
+  return GlobMatch(pattern, kernel.id) || GlobMatch(pattern, kernel.name);
+}
+
+bool Matches(const std::vector<std::string>& patterns, const KernelInfo& kernel) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& p) { return Matches(p, kernel); });
 }
 
 template <class Names>
@@ -32,6 +35,32 @@ std::string Join(const Names& names) {
   std::string text;
   for (const auto& name : names) text += (text.empty() ? "" : ", ") + std::string(name);
   return text;
+}
+
+/// Rows of the libraries that can hold a match.
+Result<std::vector<KernelInfo>> Candidates(const std::string& patterns, Worker& worker) {
+  const bool spelled_out = patterns.find_first_of("*?,") == std::string::npos;
+  std::vector<KernelInfo> candidates;
+  for (const std::string& library : LibrariesFor(patterns)) {
+    auto rows = worker.Load(library);
+    if (!rows) return rows.error();
+    if (library.empty() && DeviceFiles().empty()) {
+      for (KernelInfo& kernel : NotBuilt(*rows)) rows->push_back(std::move(kernel));
+    }
+    candidates.insert(candidates.end(), rows->begin(), rows->end());
+    // A spelled-out id needs no further library; LibTorch alone takes a second to load.
+    const bool found = std::any_of(rows->begin(), rows->end(),
+                                   [&](const KernelInfo& k) { return Matches(patterns, k); });
+    if (spelled_out && found) break;
+  }
+  return candidates;
+}
+
+Error NoKernel(const std::string& pattern, const std::vector<KernelInfo>& kernels) {
+  std::vector<std::string> ids;
+  for (const KernelInfo& kernel : kernels) ids.push_back(kernel.id);
+  return {"no kernel matches '" + pattern + "'; there are " + Join(ids) +
+          " (and mutants: 'padproof list --mutants')"};
 }
 
 }  // namespace
@@ -70,35 +99,25 @@ bool GlobMatch(std::string_view pattern, std::string_view text) {
 
 Result<std::vector<KernelInfo>> FindKernels(const std::string& patterns, Worker& worker) {
   const auto wanted = SplitAtCommas(patterns);
-  std::vector<KernelInfo> found;
-  std::vector<std::string> seen;
-  for (const std::string& library : LibrariesFor(patterns)) {
-    auto rows = worker.Load(library);
-    if (!rows) return rows.error();
-    if (library.empty() && DeviceFiles().empty()) {
-      for (KernelInfo& kernel : NotBuilt(*rows)) rows->push_back(std::move(kernel));
-    }
-    for (KernelInfo& kernel : *rows) {
-      seen.push_back(kernel.id);
-      if (Matches(wanted, kernel)) found.push_back(std::move(kernel));
-    }
-    // A spelled-out id needs no further library; LibTorch alone takes a second to load.
-    if (patterns.find_first_of("*?,") == std::string::npos && !found.empty()) break;
+  auto kernels = Candidates(patterns, worker);
+  if (!kernels) return kernels.error();
+  for (const std::string& pattern : wanted) {  // a name that is spelt wrong must not pass unseen
+    const bool matches = std::any_of(kernels->begin(), kernels->end(),
+                                     [&](const KernelInfo& k) { return Matches(pattern, k); });
+    if (!matches) return NoKernel(pattern, *kernels);
   }
-  if (found.empty()) {
-    return Error{"no kernel matches '" + patterns + "'; there are " + Join(seen) +
-                 " (and mutants: 'padproof list --mutants')"};
-  }
-  std::sort(found.begin(), found.end(),
+  if (wanted.empty()) return NoKernel(patterns, *kernels);
+  std::erase_if(*kernels, [&](const KernelInfo& k) { return !Matches(wanted, k); });
+  std::sort(kernels->begin(), kernels->end(),
             [](const KernelInfo& a, const KernelInfo& b) { return a.id < b.id; });
   const auto twin =
-      std::adjacent_find(found.begin(), found.end(),
+      std::adjacent_find(kernels->begin(), kernels->end(),
                          [](const KernelInfo& a, const KernelInfo& b) { return a.id == b.id; });
-  if (twin != found.end()) {
+  if (twin != kernels->end()) {
     return Error{"two kernels are called '" + twin->id + "' (" + twin->file + " and " +
                  (twin + 1)->file + "); rename one"};
   }
-  return found;
+  return kernels;
 }
 
 Result<KernelInfo> FindOneKernel(const std::string& id, Worker& worker) {

@@ -221,6 +221,8 @@ TEST_F(RunTest, BenchSpeedPrintsEveryCellAndTheSums) {
 TEST_F(RunTest, BadInputIsOneLineAndExitCodeTwo) {
   const std::vector<std::vector<std::string>> bad{
       {"check", "--kernel", "no_such_kernel"},
+      {"check", "--kernel", "flash_fwd@simt,no_such_kernel"},
+      {"check", "--kernel", ","},
       {"check", "--law", "no_such_law"},
       {"check", "--cases", "-1"},
       {"check", "--from", "1"},
