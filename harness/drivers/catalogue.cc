@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "harness/base/nearest.h"
+#include "harness/base/printable.h"
 #include "harness/drivers/device_rows.h"
 #include "harness/drivers/paths.h"
 
@@ -57,10 +59,20 @@ Result<std::vector<KernelInfo>> Candidates(const std::string& patterns, Worker& 
 }
 
 Error NoKernel(const std::string& pattern, const std::vector<KernelInfo>& kernels) {
-  std::vector<std::string> ids;
-  for (const KernelInfo& kernel : kernels) ids.push_back(kernel.id);
-  return {"no kernel matches '" + pattern + "'; there are " + Join(ids) +
-          " (and mutants: 'padproof list --mutants')"};
+  const bool with_backend = pattern.find('@') != std::string::npos;
+  const bool mutant = pattern.find('~') != std::string::npos;
+  std::vector<std::string> names;
+  for (const KernelInfo& kernel : kernels) names.push_back(with_backend ? kernel.id : kernel.name);
+  const bool family_known =
+      std::any_of(kernels.begin(), kernels.end(), [&](const KernelInfo& kernel) {
+        return GlobMatch(FamilyOf(pattern), FamilyOf(kernel.name));
+      });
+  std::string message = "no kernel matches '" + Printable(pattern) + "'";
+  const std::string nearest = Nearest(pattern, names);
+  if (!nearest.empty()) message += "; the nearest is '" + nearest + "'";
+  message += std::string("; 'padproof list") + (mutant ? " --mutants" : "") + "' names all";
+  if (!family_known) message += "; one of a library needs PADPROOF_PLUGINS=FILE.so";
+  return {message};
 }
 
 }  // namespace

@@ -26,8 +26,8 @@ std::vector<std::string> LibrariesFor(const std::string& patterns);
 
 /// Kernels whose id (or name) matches one of the comma-separated patterns, by id; also those that
 /// cannot be called here, and say why (`missing`). Mutants are listed only by a pattern with '~'.
-/// An error names a library that cannot be loaded or a pattern that matches nothing, with the names
-/// there are.
+/// An error names a library that cannot be loaded, or a pattern that matches nothing and the name
+/// nearest to it.
 Result<std::vector<KernelInfo>> FindKernels(const std::string& patterns, Worker& worker);
 
 /// The one kernel of this id, mutants included.
