@@ -41,6 +41,13 @@ TEST(LoadedKernels, ABadRowIsRefusedByNameOrNumber) {
   EXPECT_EQ(WhyRefused("no head dim"), "row second: dim_max is 0; it must be at least 1");
 }
 
+TEST(LoadedKernels, ALibraryThatEndsTheWorkerIsToldSo) {
+  const std::string message = WhyRefused("dies");
+  EXPECT_EQ(message.rfind("the worker that loaded it died: ", 0), 0u) << message;
+  EXPECT_NE(message.find(", and said 'last words'; see in a debugger"), std::string::npos)
+      << message;
+}
+
 TEST(LoadedKernels, ACommaSeparatesNoLibraries) {
   Worker worker;
   const auto rows = worker.Load("/nowhere/a.so,/nowhere/b.so");

@@ -24,6 +24,7 @@ namespace {
 constexpr double kLoadSeconds = 120;  // LibTorch from a cold disk
 constexpr double kNapSeconds = 0.2;   // between two looks at a worker that does not answer
 constexpr size_t kOutputKept = 2000;  // of a dead worker's output
+constexpr const char* kNotForgotten = "cannot reset the worker's output file";
 
 // Moves a descriptor out of the way of the worker's fixed numbers.
 int High(int fd) {
@@ -166,6 +167,10 @@ Worker::Answer Worker::Receive(std::string& line, double deadline_seconds) {
   }
 }
 
+bool Worker::ForgetOutput() {
+  return ftruncate(output_, 0) == 0 && lseek(output_, 0, SEEK_SET) >= 0;
+}
+
 std::string Worker::TakeOutput() {
   const off_t size = lseek(output_, 0, SEEK_END);
   if (size <= 0) return {};
@@ -212,13 +217,18 @@ Result<std::vector<KernelInfo>> Worker::Load(const std::string& plugin) {
   const auto started = EnsureStarted();
   if (!started) return started.error();
   if (const auto known = loaded_.find(plugin); known != loaded_.end()) return known->second;
+  if (!ForgetOutput()) return Error{kNotForgotten};
   std::string line;
   const bool sent = Send(ToLine(Request{Request::Kind::load, plugin, {}, {}, {}}));
   const Answer answer = sent ? Receive(line, kLoadSeconds) : Answer::closed;
-  const std::string what = plugin.empty() ? "the built-in kernels" : plugin;
+  const std::string what = plugin.empty() ? "built-in kernels" : plugin;
   if (answer != Answer::line) {
-    const Verdict death = Obituary(answer == Answer::timeout, kLoadSeconds);
-    return Error{what + ": " + death.failure.got + " while loading; " + death.failure.note};
+    const bool hangs = answer == Answer::timeout;
+    const Failure death = Obituary(hangs, kLoadSeconds).failure;
+    return Error{what + ": the worker that loaded it " + (hangs ? "was stopped: " : "died: ") +
+                 death.got + (death.note.empty() ? "" : ", and said '" + death.note + "'") +
+                 "; see in a debugger what it does then: static initialisers, padproof_plugin(), "
+                 "the start of a device"};
   }
   const auto reply = ParseReply(line);
   if (!reply) return Error{what + ": garbled answer while loading"};
@@ -235,9 +245,7 @@ Result<Verdict> Worker::Judge(const KernelInfo& kernel, const std::string& law,
   if (!loaded_.contains(kernel.plugin)) {
     if (const auto rows = Load(kernel.plugin); !rows) return rows.error();
   }
-  if (ftruncate(output_, 0) != 0 || lseek(output_, 0, SEEK_SET) < 0) {
-    return Error{"cannot reset the worker's output file"};
-  }
+  if (!ForgetOutput()) return Error{kNotForgotten};
   std::string reply_line;
   const bool sent =
       Send(ToLine(Request{Request::Kind::judge, kernel.plugin, kernel.id, law, line}));

@@ -43,7 +43,8 @@ class Worker {
   bool Send(const std::string& line);
   Answer Receive(std::string& line, double deadline_seconds);
   Verdict Obituary(bool timed_out, double deadline_seconds);
-  std::string TakeOutput();  // what the worker printed since the last call
+  bool ForgetOutput();       // false if it cannot
+  std::string TakeOutput();  // what the worker printed since it was forgotten
 
   pid_t pid_ = -1;
   int request_ = -1;

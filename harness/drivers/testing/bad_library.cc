@@ -1,5 +1,6 @@
 // A library that is wrong in the way that PADPROOF_BAD_LIBRARY names.
 
+#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
@@ -38,6 +39,9 @@ const padproof::PluginTable* padproof_plugin() {
   if (wrong == "no row") rows[1] = nullptr;
   second.name = wrong != "no name" ? "second" : nullptr;
   if (wrong == "no head dim") second.traits.dim_max = 0;
-  if (wrong == "dies") std::abort();
+  if (wrong == "dies") {
+    std::fputs("last words\n", stderr);
+    std::_Exit(1);
+  }
   return &table;
 }
