@@ -2,7 +2,7 @@
 //
 //   f(x) after a call in which every real token was NaN gives the bits of f(x) before it
 //   f(x) after a call of the same padded shape, with other lengths, mask, scale and dropout seed,
-//   is within the bounds of oracle_agreement and gradient_agreement
+//   is within the bounds of oracle_agreement, lse_agreement and gradient_agreement
 //
 // Preconditions: the row repeats its bits. All buffers of each call are new, so what is left can
 // only be in the kernel: static scratch, a plan or a scale that is kept for a shape, counters that
@@ -10,7 +10,6 @@
 // call.
 
 #include <optional>
-#include <string_view>
 
 #include "harness/judge/property.h"
 #include "properties/support/run.h"
@@ -46,9 +45,10 @@ std::optional<Verdict> JudgeAfterOther(const KernelRow& kernel, const Case& c) {
   if (kernel.traits.promises.output != OutputOf::attention) return std::nullopt;
   Problem elsewise(other);
   if (RunForBits(kernel, elsewise)) return std::nullopt;
-  for (const char* law : {"oracle_agreement", "gradient_agreement"}) {
-    if (!has_forward && std::string_view(law) == "oracle_agreement") continue;
-    Verdict verdict = FindProperty(law)->check(kernel, c);
+  for (const char* name : {"oracle_agreement", "lse_agreement", "gradient_agreement"}) {
+    const Property& law = *FindProperty(name);
+    if (law.inapplicable(kernel.traits, has_forward, has_backward) != nullptr) continue;
+    Verdict verdict = law.check(kernel, c);
     if (verdict.outcome != Outcome::fails) continue;
     verdict.failure.note = "after a call of the same shape with other lengths, mask and scale; " +
                            verdict.failure.note;

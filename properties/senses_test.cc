@@ -196,6 +196,7 @@ TEST(Senses, WrongNumbers) {
             "head_independence out lse dq dk dv\n"
             "hidden_key_invariance out lse dq\n"
             "history_invariance out lse dq dk dv\n"
+            "inputs_unchanged out lse\n"  // O and LSE that the backward has changed
             "key_permutation out lse dq dk dv\n"
             "layout_invariance out lse dq dk dv\n"
             "lse_agreement lse\n"
@@ -256,7 +257,7 @@ TEST(Senses, PoisonInPads) {
 TEST(Senses, NanTurnedIntoANumber) {
   constexpr uint64_t kManyCases = 60;  // each has one NaN, somewhere
   EXPECT_EQ(SensesOf(*FindProperty("nan_honesty"), kOutputs, Region::real, NanToNumber, kManyCases),
-            " out lse");
+            " out lse dq dk");
 }
 
 TEST(Senses, LaunchesThatFail) {
