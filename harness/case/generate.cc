@@ -265,9 +265,11 @@ void Stretch(const Domain& domain, Random& random, Case& c) {
       c.lens_k.assign(c.lens_q.size(), 1);
       c.lens_k.back() = 2;
       break;
-    default:
-      c.lens_q[0] = c.lens_k[0] = random.Between(130, 330);
-      if (IsWindow(c.mask)) c.window.left = random.Between(100, c.lens_k[0] - 10);
+    default:  // a window needs both lengths, which cost most
+      c.lens_k[0] = random.Between(130, 330);
+      if (!IsWindow(c.mask)) break;
+      c.lens_q[0] = c.lens_k[0];
+      c.window.left = random.Between(100, c.lens_k[0] - 10);
   }
   if (c.paged())
     c.page_size =
