@@ -16,7 +16,6 @@
 // head_independence.
 
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <vector>
 

@@ -7,7 +7,7 @@
 
 namespace padproof {
 
-/// Its bytes; none if it cannot be read. Who asks knows the remedy.
+/// Its bytes; none if it cannot be read, with errno saying why. Who asks knows the remedy.
 std::optional<std::string> ReadFile(const std::string& path);
 
 }  // namespace padproof

@@ -16,10 +16,11 @@ E OneOf(Set<E> set, Random& random) {
   }
 }
 
-/// A length at or one off a multiple of the tile.
+// More than a power of two that an index may be cut to.
 inline constexpr int kManySequences = 9;
 inline constexpr int kManyHeads = 17;
 
+/// A length at or one off a multiple of the tile.
 int LengthNearTile(int tile, Random& random);
 /// 0, 1, near a multiple of the tile, or anything up to `largest`.
 int Length(int tile, int largest, Random& random);

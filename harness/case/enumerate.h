@@ -41,7 +41,8 @@ class Scope {
 
   int64_t shapes() const { return static_cast<int64_t>(shapes_.size()); }
   int64_t size() const { return shapes() * kManners; }
-  /// Case `number` of 0 .. size() - 1, in manner number % kManners: valid, within the domain, and like no other one.
+  /// Case `number` of 0 .. size() - 1, in manner number % kManners: valid, within the domain, and
+  /// like no other one.
   Case At(int64_t number) const;
 
  private:

@@ -171,7 +171,6 @@ std::vector<int> Lengths(const Swarm& swarm, int batch, int tile, int largest, R
 
 void DrawShape(const Domain& domain, const Swarm& swarm, int size, Random& random, Case& c) {
   const int largest = 2 + size * 38 / 100;
-  // Sometimes more of them than a power of two holds that an index may be cut to.
   const bool many_sequences = random.Chance(4), many_heads = random.Chance(10);
   const int batch =
       swarm.batches ? random.Between(1, many_sequences ? draw::kManySequences : 4) : 1;
@@ -271,9 +270,7 @@ void Stretch(const Domain& domain, Random& random, Case& c) {
       c.lens_q[0] = c.lens_k[0];
       c.window.left = random.Between(100, c.lens_k[0] - 10);
   }
-  if (c.paged())
-    c.page_size =
-        std::max(1, random.OneOf({32, 64, 128, 256}) / domain.page_multiple) * domain.page_multiple;
+  if (c.paged()) c.page_size = random.OneOf({32, 64, 128, 256});
 }
 
 }  // namespace

@@ -77,8 +77,6 @@ Result<std::vector<Entry>> ParseCorpus(const std::string& path, const std::strin
 }
 
 Result<std::vector<Entry>> ReadCorpusFile(const std::string& path) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) return Error{path + ": is not a readable file"};
   const auto text = ReadFile(path);
   if (!text) return Error{path + ": cannot be read: " + std::strerror(errno)};
   return ParseCorpus(path, *text);

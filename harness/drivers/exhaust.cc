@@ -198,15 +198,19 @@ class Exhaustion {
         continue;
       }
       ++judged;
-      Add(one, cell);
+      Count(one, cell);
       cell.finding = std::move(one.finding);
       if (!goes_on) return false;
     }
     for (size_t n = 0; judged < part_.manners && n < skipped.size(); ++n, ++judged) {
-      Add(skipped[n], cell);
+      Count(skipped[n], cell);
     }
-    cases_.fetch_add(judged, std::memory_order_relaxed);
     return true;
+  }
+
+  void Count(const Cell& one, Cell& cell) {
+    Add(one, cell);
+    cases_.fetch_add(one.cases, std::memory_order_relaxed);
   }
 
   /// The finding stays the one of the lowest shape. Who gives back the last piece below it shrinks

@@ -95,7 +95,6 @@ Result<Ledger> ReadLedger(const std::string& directory) {
   const std::string path = (std::filesystem::path(directory) / "known.txt").string();
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return Ledger{};
-  if (std::filesystem::is_directory(path, ignored)) return Error{path + ": is not a readable file"};
   const auto text = ReadFile(path);
   if (!text) return Error{path + ": cannot be read: " + std::strerror(errno)};
   return ParseLedger(path, *text);

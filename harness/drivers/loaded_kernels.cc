@@ -41,8 +41,8 @@ std::string WhyRefused(const KernelRow& row) {
          "-DPADPROOF_DEVICE_PLUGIN and link harness/device/cuda_device.cc";
 }
 
-/// The first wrong row, by its name, or by its number where its name is what is wrong.
-
+/// The rows, unless one is wrong: the first such by its name, or by its number where its name is
+/// what is wrong.
 Result<Rows> Checked(const std::string& library, Rows rows) {
   size_t number = 0;
   for (const KernelRow* row : rows) {

@@ -72,7 +72,7 @@ bool HasEnded(pid_t child) {
 /// A worker, and the processes that a kernel has started there.
 void KillAll(pid_t worker) {
   kill(-worker, SIGKILL);
-  kill(worker, SIGKILL);  // before it was a group
+  kill(worker, SIGKILL);  // should a kernel have left the group
 }
 
 }  // namespace

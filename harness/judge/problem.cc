@@ -166,7 +166,7 @@ void Problem::Place(Operand op) {
   const bool is_lse = op == Operand::lse;
   const Strides strides = StridesOf(case_, op);
   const auto padded = [&](int64_t row) {  // from one row to the next
-    return strides == Strides::row_padded ? (row + 7) / 8 * 8 + 8 : row;
+    return strides == Strides::row_padded ? PaddedRow(row) : row;
   };
   const int64_t slots = is_lse ? padded(s) : s, row = is_lse ? d : padded(d);
   Placement& place = places_[static_cast<size_t>(op)];

@@ -176,6 +176,8 @@ class Problem {
   void BuildMask();
   void SetKeeps(const Index& at, int j, bool keep);
   void PlaceMask();
+  /// From one row of so many elements to the next, where rows have gaps behind them.
+  static int64_t PaddedRow(int64_t row) { return (row + 7) / 8 * 8 + 8; }
   size_t MaskElement() const;  // bytes
   size_t PairOf(const Index& at, int j) const;
   size_t MaskOffset(const Index& at, int j) const;

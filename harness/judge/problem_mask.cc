@@ -25,7 +25,7 @@ void Problem::PlaceMask() {
   const bool batch_differs = pairs_differ || !alike(c.lens_q) || !alike(c.lens_k);
   const int64_t k = c.seqlen_k(), q = c.seqlen_q();
   const bool row_padded = c.strides == Strides::row_padded && c.strided == kAllOperands;
-  const int64_t row = row_padded ? (k + 7) / 8 * 8 + 8 : k;
+  const int64_t row = row_padded ? PaddedRow(k) : k;
   const int64_t rows = by_key ? 1 : q, heads = pairs_differ ? c.heads : 1;
   const int64_t batches = batch_differs ? c.batch() : 1;
   mask_place_ = {.heads = static_cast<int>(heads),
@@ -89,9 +89,9 @@ void Problem::BuildMask() {
   const bool boolean = c.mask_form == MaskForm::boolean;
   const uint32_t hide = boolean ? 0 : Encode(c.dtype, -INFINITY);
   const uint32_t gap = boolean ? 1 : Encode(c.dtype, NAN);  // behind a row: nobody's
+  uint8_t* data = mask_.storage.data() + kGuardBytes;
   for (int64_t n = 0; n < mask_place_.elements; ++n) {
     const uint32_t bits = n % mask_place_.row < c.seqlen_k() ? hide : gap;
-    uint8_t* data = mask_.storage.data() + kGuardBytes;
     std::memcpy(data + static_cast<size_t>(n) * MaskElement(), &bits, MaskElement());
   }
   for (Index at{0, 0, 0, 0}; at.b < c.batch(); ++at.b) {
