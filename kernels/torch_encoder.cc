@@ -176,7 +176,6 @@ constexpr KernelTraits TraitsOf(Set<Mask> masks, Set<PadSide> pad_sides, PadCont
           .promises = {.pad_content = PadContent::finite_scores,
                        .empty_row = EmptyRow::unspecified,
                        .pad_outputs = PadOutputs::written,
-                       .zero_sign = ZeroSign::any,
                        .batch_content = batch_content,
                        .refusals = Refusals::none,
                        .output = OutputOf::module}};

@@ -267,7 +267,6 @@ constexpr KernelTraits TraitsOf(Dtype dtype, Set<Mask> masks, PadContent pad_con
           .promises = {.pad_content = pad_content,
                        .empty_row = EmptyRow::nan,
                        .pad_outputs = PadOutputs::written,
-                       .zero_sign = ZeroSign::any,
                        .head_content = pad_content == PadContent::finite ? PadContent::finite_scores
                                                                          : pad_content},
           .numerics = numerics};

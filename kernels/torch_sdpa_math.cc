@@ -33,11 +33,8 @@ constexpr KernelTraits BoolTraits() {
       .features = SetOf(Feature::gqa, Feature::dim_v, Feature::scale, Feature::dropout),
       .seqlen_k_min = 1,
       // An empty row is zero by intent: pytorch/pytorch#131060, #133882.
-      // Masked keys are multiplied by 0, so a result of nothing but zeros takes their sign.
       // Dropout draws over the padded matrix, from a generator with a state (at::dropout).
-      .promises = {.pad_content = PadContent::finite_scores,
-                   .zero_sign = ZeroSign::any,
-                   .dropout_mask = DropoutMask::of_sizes},
+      .promises = {.pad_content = PadContent::finite_scores, .dropout_mask = DropoutMask::of_sizes},
       .numerics =
           {// Two scalings by a rounded sqrt(scale): four roundings where the bound has two.
            .qk_scale_rounding = 3 * 0x1p-24,

@@ -193,8 +193,7 @@ constexpr KernelTraits TraitsOf(const NumericsProfile& numerics, Set<Mask> masks
           .seqlen_k_min = 1,  // softmax over no slot is no row at all
           .promises = {.pad_content = PadContent::finite_scores,
                        .empty_row = EmptyRow::nan,
-                       .pad_outputs = PadOutputs::written,
-                       .zero_sign = ZeroSign::any},
+                       .pad_outputs = PadOutputs::written},
           .numerics = numerics};
 }
 

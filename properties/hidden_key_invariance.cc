@@ -1,14 +1,15 @@
 // hidden_key_invariance
 //
 //   for any content of the real key j, in K and V of one head:
-//     O, LSE and dQ of every query that does not see j stay the same bits
+//     O, LSE and dQ of every query that does not see j stay the same bits, zeros of either sign
 //
 // Preconditions: some query does not see some key of its sequence, by a causal mask, a window or a
 // hole; the row repeats its bits. dK and dV are not compared: they sum over queries that do see j.
 //
-// Bits, because what is hidden adds an exact zero. Content like that of another token, unless the
-// row stands any bits there (`hidden_content`): tiled kernels multiply it by 0, and masks that are
-// added want finite scores.
+// Bits, because what is hidden adds an exact zero, of either sign (where all that a query sees is
+// dropped or underflows, that is the sign of the result). Content like that of another token,
+// unless the row stands any bits there (`hidden_content`): tiled kernels multiply it by 0, and
+// masks that are added want finite scores.
 
 #include <optional>
 

@@ -1,6 +1,7 @@
 // pad_content_invariance
 //
-//   for every finite content x of padded Q, K, V, dO:  real(f(x)) == real(f(0)), bit for bit
+//   for every finite content x of padded Q, K, V, dO:  real(f(x)) == real(f(0)), bit for bit,
+//   zeros of either sign
 //
 // where real() keeps O, LSE, dQ, dK, dV of real tokens.
 //

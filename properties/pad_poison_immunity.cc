@@ -1,7 +1,7 @@
 // pad_poison_immunity
 //
 //   for every bit pattern x in padded Q, K, V, dO (and O, LSE that a backward reads):
-//     real(f(x)) == real(f(0)), bit for bit, all NaNs being one value
+//     real(f(x)) == real(f(0)), bit for bit, all NaNs being one value and all zeros
 //
 // Preconditions: the row promises that pads may hold any bits; the case has a padded slot; the fill
 // is one of nan, inf, bits; the row repeats its bits, if only in one order of threads.

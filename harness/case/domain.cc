@@ -27,13 +27,26 @@ int FitDim(const Domain& domain, int dim) {
   return std::clamp(dim / multiple * multiple, multiple, largest);
 }
 
+void FitSizes(Case& c) {
+  if (c.batch() > kMaxBatch) {
+    c.lens_q.resize(kMaxBatch);
+    c.lens_k.resize(kMaxBatch);
+  }
+  for (int& len : c.lens_q) len = std::clamp(len, 0, kMaxLen);
+  for (int& len : c.lens_k) len = std::clamp(len, 0, kMaxLen);
+  c.pad_q = std::clamp(c.pad_q, 0, kMaxPad);
+  c.pad_k = std::clamp(c.pad_k, 0, kMaxPad);
+  c.heads = std::clamp(c.heads, 1, kMaxHeads);
+}
+
 /// One cut that keeps lengths as long as anything else can give way.
-void Cut(const Domain& domain, Case& c) {
+void Cut(Case& c, int dim_multiple) {
   const auto halve = [](int& value) { value /= 2; };
+  const int half = std::max(dim_multiple, c.dim / 2 / dim_multiple * dim_multiple);
   if (c.dim_v > c.dim) {
     c.dim_v = 0;
-  } else if (c.dim > 8 && FitDim(domain, c.dim / 2) < c.dim) {
-    c.dim = FitDim(domain, c.dim / 2);
+  } else if (c.dim > 8 && half < c.dim) {
+    c.dim = half;
     if (c.dim_v == c.dim) c.dim_v = 0;
   } else if (c.heads > 1) {
     --c.heads;
@@ -130,19 +143,30 @@ bool IsWithin(const Domain& domain, const Case& c) {
          (c.backward || !domain.backward_only) && (domain.scheduled || c.schedule == Schedule{});
 }
 
+void Settle(Case& c, Set<Layout> layouts, int dim_multiple) {
+  const bool tensor = c.mask_form != MaskForm::lengths;
+  if ((c.paged() && (c.backward || tensor)) || (c.packed() && tensor)) {
+    const auto wrong = tensor ? SetOf(Layout::paged, Layout::thd) : SetOf(Layout::paged);
+    const Set<Layout> right{layouts.bits & ~wrong.bits};
+    if (right.bits != 0) c.layout = Nearest(right, c.layout);
+  }
+  if (c.paged()) c.backward = false;
+  if (c.paged() || c.packed()) {
+    c.mask_form = MaskForm::lengths;
+    c.holes = 0;
+  }
+  FitSizes(c);
+  if (!c.paged()) c.page_size = 0;
+  if (!c.packed() && c.pad_side == PadSide::between) c.pad_side = PadSide::right;
+  if (!IsWindow(c.mask)) c.window = {};
+  while (Work(c) > kMaxWork) Cut(c, dim_multiple);
+}
+
 Case Fit(const Domain& domain, Case c) {
   PADPROOF_CHECK(domain.dim_multiple >= 1 && domain.dim_multiple <= domain.dim_max);
   PADPROOF_CHECK(domain.page_multiple >= 1 && domain.page_multiple <= kMaxPageSize);
   PADPROOF_CHECK(c.lens_q.size() == c.lens_k.size() && !c.lens_q.empty());
-  if (c.batch() > kMaxBatch) {
-    c.lens_q.resize(kMaxBatch);
-    c.lens_k.resize(kMaxBatch);
-  }
-  for (int& len : c.lens_q) len = std::clamp(len, 0, kMaxLen);
-  for (int& len : c.lens_k) len = std::clamp(len, 0, kMaxLen);
-  c.pad_q = std::clamp(c.pad_q, 0, kMaxPad);
-  c.pad_k = std::clamp(c.pad_k, 0, kMaxPad);
-  c.heads = std::clamp(c.heads, 1, kMaxHeads);
+  FitSizes(c);
   c.dim = FitDim(domain, c.dim);
   c.dtype = Nearest(domain.dtypes, c.dtype);
   c.layout = Nearest(LayoutsOf(domain), c.layout);
@@ -154,7 +178,7 @@ Case Fit(const Domain& domain, Case c) {
   FitStrides(domain, c);
   if (!domain.scheduled) c.schedule = {};
   if (!c.schedule.Draws()) c.schedule.seed = 0;
-  while (Work(c) > kMaxWork) Cut(domain, c);
+  while (Work(c) > kMaxWork) Cut(c, domain.dim_multiple);
   PADPROOF_CHECK(Validate(c).empty() && IsWithin(domain, c));
   return c;
 }

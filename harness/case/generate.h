@@ -42,6 +42,11 @@ Case Fit(const Domain& domain, Case c);
 /// Of a drawn case: multiplications of Q K^T. It keeps a launch on the host well under a second.
 inline constexpr int64_t kMaxWork = int64_t{1} << 20;
 
+/// Moves what was drawn to where what a law then asked for (gradients, a mask tensor, another mask,
+/// longer sequences) is valid: a layout of `layouts` that has it, no window without its mask. What
+/// costs more than kMaxWork is cut: head dims (to multiples), heads, sequences, then lengths.
+void Settle(Case& c, Set<Layout> layouts, int dim_multiple);
+
 /// A valid case within `domain`. `size` grows from 0 to 100 over a run: small cases first.
 Case Generate(const Domain& domain, Random& random, int size);
 

@@ -58,7 +58,6 @@ std::string PromisesInWords(const KernelTraits& traits) {
   words += outputs[static_cast<size_t>(p.pad_outputs)];
   words += "; repeatable ";
   words += bitwise[static_cast<size_t>(p.determinism)];
-  if (p.zero_sign == ZeroSign::any) words += "; zeros of either sign";
   if (p.head_content != PadContent::any_bits) {
     words += std::string("; other heads of a token may hold ") +
              pads[static_cast<size_t>(p.head_content)];

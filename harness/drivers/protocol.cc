@@ -32,7 +32,6 @@ json ToJsonValue(const KernelTraits& t) {
           {"pad_outputs", t.promises.pad_outputs},
           {"determinism", t.promises.determinism},
           {"empty_lse", t.promises.empty_lse},
-          {"zero_sign", t.promises.zero_sign},
           {"head_content", t.promises.head_content},
           {"batch_content", t.promises.batch_content},
           {"dropout_mask", t.promises.dropout_mask},
@@ -83,7 +82,6 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("pad_outputs").get_to(t.promises.pad_outputs);
   j.at("determinism").get_to(t.promises.determinism);
   j.at("empty_lse").get_to(t.promises.empty_lse);
-  j.at("zero_sign").get_to(t.promises.zero_sign);
   j.at("head_content").get_to(t.promises.head_content);
   j.at("batch_content").get_to(t.promises.batch_content);
   j.at("dropout_mask").get_to(t.promises.dropout_mask);

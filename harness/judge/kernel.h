@@ -136,9 +136,6 @@ enum class PadOutputs : int32_t {
 /// FlashAttention-2 stores +inf.
 enum class EmptyLse : int32_t { minus_infinity = 0, zero = 1, plus_infinity = 2 };
 
-/// Whether pads may decide the sign of a zero result: 0 * pad is -0 or +0.
-enum class ZeroSign : int32_t { exact = 0, any = 1 };
-
 /// Whether repeating a call gives the same bits, in whatever order blocks and threads run. Sums by
 /// atomicAdd on floats do not: such a row says `none`, or `forward_only` if only its backward sums
 /// so.
@@ -206,7 +203,6 @@ struct Promises {
   PadOutputs pad_outputs = PadOutputs::zero;
   Determinism determinism = Determinism::both;
   EmptyLse empty_lse = EmptyLse::minus_infinity;
-  ZeroSign zero_sign = ZeroSign::exact;
   // What the other heads of a token may hold while the results of a head stay the same bits: less
   // than any bits where a projection multiplies the whole token, and so takes 0 * NaN across heads.
   PadContent head_content = PadContent::any_bits;

@@ -11,7 +11,7 @@
 namespace padproof {
 
 /// Raised when KernelRow or AttentionArgs changes layout; a plugin of another version is refused.
-inline constexpr uint32_t kPluginVersion = 8;
+inline constexpr uint32_t kPluginVersion = 9;
 
 /// At least one row, each as kernel.h says (row_check.h); else the library is refused. `file`,
 /// `summary` and `source` of a row may be null.

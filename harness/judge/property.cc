@@ -95,6 +95,7 @@ std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_b
 
 void PrepareFor(const Property& property, Case& c, const KernelTraits& traits, Random& random) {
   property.prepare(c, traits, random);
+  Settle(c, traits.layouts, traits.dim_multiple);
   if (!property.tells_heads_apart || c.strides != Strides::expanded) return;
   c.strides = Strides::contiguous;
   c.strided = kAllOperands;

@@ -143,7 +143,6 @@ std::string WrongPromises(const Promises& p) {
                 UpTo(PadOutputs::untouched, "pad_outputs", p.pad_outputs),
                 UpTo(Determinism::none, "determinism", p.determinism),
                 UpTo(EmptyLse::plus_infinity, "empty_lse", p.empty_lse),
-                UpTo(ZeroSign::any, "zero_sign", p.zero_sign),
                 UpTo(PadContent::zero, "head_content", p.head_content),
                 UpTo(PadContent::zero, "batch_content", p.batch_content),
                 UpTo(DropoutMask::of_sizes, "dropout_mask", p.dropout_mask),

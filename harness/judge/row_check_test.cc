@@ -129,7 +129,6 @@ TEST(RowCheck, PromisesAreNamed) {
       {"pad_outputs is -1", BREAKS(t.promises.pad_outputs = PadOutputs{-1})},
       {"determinism is 3", BREAKS(t.promises.determinism = Determinism{3})},
       {"empty_lse is 3", BREAKS(t.promises.empty_lse = EmptyLse{3})},
-      {"zero_sign is 2", BREAKS(t.promises.zero_sign = ZeroSign{2})},
       {"head_content is 4", BREAKS(t.promises.head_content = PadContent{4})},
       {"batch_content is 4", BREAKS(t.promises.batch_content = PadContent{4})},
       {"dropout_mask is 2", BREAKS(t.promises.dropout_mask = DropoutMask{2})},

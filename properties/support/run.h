@@ -53,6 +53,11 @@ struct Side {
   std::string label;
 };
 
+/// Whether -0 and +0 are one value. Where what is masked holds something else they are: a tiled
+/// kernel multiplies it by 0, and 0 * pad is -0 or +0, which decides the sign of a sum of nothing
+/// but zeros. The same call, on the same bits, has no such excuse.
+enum class ZeroSign : int32_t { exact = 0, any = 1 };
+
 /// Bitwise equality, all NaNs being one value; with ZeroSign::any -0 and +0 are one value too.
 bool SameBits(Dtype dtype, uint32_t a, uint32_t b, ZeroSign zero_sign = ZeroSign::exact);
 
@@ -64,12 +69,12 @@ std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operan
                                    ZeroSign zero_sign = ZeroSign::exact,
                                    const Part& part = nullptr);
 
-/// The same over a part of the outputs that the row promises to repeat, zeros as it promises them.
+/// The same over a part of the outputs that the row promises to repeat, zeros of either sign.
 std::optional<Failure> CompareRepeatable(const KernelRow& kernel, const Side& expected,
                                          const Side& got, const Part& part);
 
-/// CompareReal over the outputs that are repeatable in order, where specified; zeros as the row
-/// promises them.
+/// CompareReal over the outputs that are repeatable in order, where specified; zeros of either
+/// sign.
 std::optional<Failure> CompareReal(const KernelRow& kernel, const Side& expected, const Side& got);
 
 /// The same over padded slots of an output; the problems must be of the same shape.
