@@ -23,11 +23,16 @@ std::vector<int> KeysOf(const Head& head, int i) {
 
 namespace {
 
+void AppendRow(const Problem& problem, Operand op, const Index& at, std::vector<double>& values) {
+  const Problem::StoredRow row = problem.Row(op, at.b, at.h, at.i);
+  for (int d = 0; d < problem.Columns(op); ++d) values.push_back(Decode(row.dtype, row[d]));
+}
+
 std::vector<double> ReadQueries(const Problem& problem, Operand op, int b, int head_kv) {
   std::vector<double> values;
   for (int row = 0; row < problem.c().group * problem.RealRows(op, b); ++row) {
-    Index at = problem.QueryAt(b, head_kv, row);
-    for (; at.d < problem.Columns(op); ++at.d) values.push_back(problem.Real(op, at));
+    const Index at = problem.QueryAt(b, head_kv, row);
+    AppendRow(problem, op, at, values);
   }
   return values;
 }
@@ -35,9 +40,7 @@ std::vector<double> ReadQueries(const Problem& problem, Operand op, int b, int h
 std::vector<double> ReadKeys(const Problem& problem, Operand op, int b, int head_kv) {
   std::vector<double> values;
   for (int j = 0; j < problem.RealRows(op, b); ++j) {
-    for (int d = 0; d < problem.Columns(op); ++d) {
-      values.push_back(problem.Real(op, {b, head_kv, j, d}));
-    }
+    AppendRow(problem, op, {b, head_kv, j, 0}, values);
   }
   return values;
 }

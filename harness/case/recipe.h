@@ -31,9 +31,10 @@ struct Element {
   int b, h, i, d;
 };
 
-uint64_t HashOfElement(const Case& c, Operand op, const Element& at);
+/// Hash of a row, `at.d` left out; Mix(hash ^ d) is that of an element.
+uint64_t HashOfRow(const Case& c, Operand op, const Element& at);
 
-/// Bits of an element made by the recipe of c.values; O and LSE are normal.
-uint32_t TokenBits(const Case& c, Operand op, const Element& at);
+/// Bits of an element with this hash, made by the recipe of `values`; O and LSE are normal.
+uint32_t TokenBits(const Case& c, Values values, Operand op, const Element& at, uint64_t hash);
 
 }  // namespace padproof

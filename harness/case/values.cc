@@ -16,8 +16,9 @@ namespace {
 /// and refined to a multiple of 2^-8. Seed 0 stops there, so that minimal cases show short numbers;
 /// other seeds go on to 2^-20, so that fp32 arithmetic rounds.
 double Normal(uint64_t seed, uint64_t hash) {
-  int sum = -90;
-  for (int n = 0; n < 12; ++n) sum += static_cast<int>((hash >> (4 * n)) & 15);
+  constexpr uint64_t kNibbles = 0x0F0F0F0F0F0F, kOnes = 0x0101010101010101;
+  const uint64_t pairs = (hash & kNibbles) + ((hash >> 4) & kNibbles);
+  const int sum = static_cast<int>((pairs * kOnes) >> 56) - 90;
   const int coarse = sum * 16 + static_cast<int>((hash >> 48) & 15) - 8;
   if (seed == 0) return coarse * 0x1p-8;
   return (coarse * 4096 + static_cast<int>(hash >> 52)) * 0x1p-20;
@@ -39,9 +40,9 @@ double Growth(int key) {
   return 4 * (octave + static_cast<double>(inside) / static_cast<double>(1u << octave));
 }
 
-double QueryOrKey(const Case& c, Operand op, const Element& at, uint64_t hash) {
+double QueryOrKey(const Case& c, Values values, Operand op, const Element& at, uint64_t hash) {
   const double normal = Normal(c.seed, hash);
-  switch (c.values) {
+  switch (values) {
     case Values::large:
       return normal * 16;
     case Values::tied:
@@ -80,8 +81,8 @@ double QueryOrKey(const Case& c, Operand op, const Element& at, uint64_t hash) {
   return normal;
 }
 
-uint32_t ValueBits(const Case& c, uint64_t hash) {
-  switch (c.values) {
+uint32_t ValueBits(const Case& c, Values values, uint64_t hash) {
+  switch (values) {
     case Values::large:
       return Encode(c.dtype, Normal(c.seed, hash) * 16);
     case Values::near_max: {
@@ -123,16 +124,16 @@ bool IsMasked(const Case& c, const Element& at) {
 
 }  // namespace
 
-uint64_t HashOfElement(const Case& c, Operand op, const Element& at) {
+uint64_t HashOfRow(const Case& c, Operand op, const Element& at) {
   return HashOf({at.stream, c.seed, static_cast<uint64_t>(op), static_cast<uint64_t>(at.b),
-                 static_cast<uint64_t>(at.h), static_cast<uint64_t>(at.i),
-                 static_cast<uint64_t>(at.d)});
+                 static_cast<uint64_t>(at.h), static_cast<uint64_t>(at.i)});
 }
 
-uint32_t TokenBits(const Case& c, Operand op, const Element& at) {
-  const uint64_t hash = HashOfElement(c, op, at);
-  if (op == Operand::q || op == Operand::k) return Encode(c.dtype, QueryOrKey(c, op, at, hash));
-  if (op == Operand::v) return ValueBits(c, hash);
+uint32_t TokenBits(const Case& c, Values values, Operand op, const Element& at, uint64_t hash) {
+  if (op == Operand::q || op == Operand::k) {
+    return Encode(c.dtype, QueryOrKey(c, values, op, at, hash));
+  }
+  if (op == Operand::v) return ValueBits(c, values, hash);
   if (op == Operand::bias && c.bias == Bias::masking && IsMasked(c, at)) {
     return Encode(c.dtype, MaskingOf(c));
   }
@@ -151,8 +152,17 @@ Strides StridesOf(const Case& c, Operand op) {
   return has && !shares ? c.strides : Strides::contiguous;
 }
 
-uint32_t RealBits(const Case& c, Operand op, int b, int h, int i, int d) {
-  return TokenBits(c, op, {.stream = hash_salt::kReal, .b = b, .h = h, .i = i, .d = d});
+RealRow::RealRow(const Case& c, Operand op, int b, int h, int i)
+    : c_(c),
+      op_(op),
+      b_(b),
+      h_(h),
+      i_(i),
+      hash_(HashOfRow(c, op, {.stream = hash_salt::kReal, .b = b, .h = h, .i = i, .d = 0})) {}
+
+uint32_t RealRow::operator[](int d) const {
+  const Element at{.stream = hash_salt::kReal, .b = b_, .h = h_, .i = i_, .d = d};
+  return TokenBits(c_, c_.values, op_, at, Mix(hash_ ^ static_cast<uint64_t>(d)));
 }
 
 float AlibiSlope(int h) {
@@ -182,7 +192,7 @@ uint64_t DropoutSeedOf(const Case& c) { return HashOf({hash_salt::kDropout, c.se
 
 namespace {
 
-float InverseRoot(int of) {
+constexpr float InverseRootOf(int of) {
   // 1/sqrt(dim) = m * 2^-shift with 2^23 <= m < 2^24. The floor of m by bisection on m*m*dim, which
   // stays below 2^57; then up if the true value is past the middle (it is never on it: an odd
   // number squared times dim is no power of four that large).
@@ -197,6 +207,16 @@ float InverseRoot(int of) {
   }
   if ((2 * low + 1) * (2 * low + 1) * dim < 4 * one) ++low;
   return static_cast<float>(low) / static_cast<float>(uint64_t{1} << shift);
+}
+
+/// Asked for with every score.
+float InverseRoot(int dim) {
+  static constexpr auto kOfDim = [] {
+    std::array<float, kMaxDim + 1> roots{};
+    for (int n = 1; n <= kMaxDim; ++n) roots[static_cast<size_t>(n)] = InverseRootOf(n);
+    return roots;
+  }();
+  return dim <= kMaxDim ? kOfDim[static_cast<size_t>(dim)] : InverseRootOf(dim);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "harness/base/dtype.h"
 #include "harness/case/case.h"
@@ -48,12 +49,45 @@ constexpr bool IsInput(Operand op) {
 
 Strides StridesOf(const Case& c, Operand op);
 
-/// Bits of real token `i` of an input (q, k, v, d_o, bias), in c.dtype.
-uint32_t RealBits(const Case& c, Operand op, int b, int h, int i, int d);
+/// Bits of real token `i` of an input (q, k, v, d_o, bias), in c.dtype, element by element. What a
+/// row's elements have in common is made once. The case must outlive it.
+class RealRow {
+ public:
+  RealRow(const Case& c, Operand op, int b, int h, int i);
+  uint32_t operator[](int d) const;
 
-/// Bits of padded slot number `pad` (0, 1, ... over the padded slots of sequence b) under `fill`.
-/// `dtype` is c.dtype, or f32 for lse.
-uint32_t PadBits(const Case& c, Fill fill, Operand op, int b, int h, int pad, int d);
+ private:
+  const Case& c_;
+  Operand op_;
+  int b_, h_, i_;
+  uint64_t hash_;
+};
+
+/// Bits of padded slot number `pad` (0, 1, ... over the padded slots of sequence b) under `fill`,
+/// in c.dtype, or f32 for lse. The case must outlive it.
+class PadRow {
+ public:
+  PadRow(const Case& c, Fill fill, Operand op, int b, int h, int pad);
+  uint32_t operator[](int d) const;
+
+ private:
+  void ChooseHotKey(uint64_t hash);
+
+  const Case& c_;
+  Fill fill_;
+  Operand op_;
+  int b_, h_, pad_;
+  uint64_t hash_ = 0;              // of the row under this fill
+  std::optional<RealRow> copied_;  // the token that copy copies, or the query of a hot key
+  double times_ = 1;               // that hot key: a power of two times the query
+};
+
+inline uint32_t RealBits(const Case& c, Operand op, int b, int h, int i, int d) {
+  return RealRow(c, op, b, h, i)[d];
+}
+inline uint32_t PadBits(const Case& c, Fill fill, Operand op, int b, int h, int pad, int d) {
+  return PadRow(c, fill, op, b, h, pad)[d];
+}
 
 /// True when `op` has the heads of K and V, false when it has those of Q.
 constexpr bool HasKeyHeads(Operand op) { return !HasQueryRows(op); }

@@ -29,13 +29,23 @@ Problem::Problem(const Case& c, Prefill prefill) : case_(c), prefill_(prefill) {
   if (c.mask_form != MaskForm::lengths) BuildMask();
 }
 
+template <class Content>
+void Problem::WriteRow(Operand op, const Index& first, int columns, const Content& row) {
+  if (columns == 0) return;
+  const size_t size = SizeOf(DtypeOf(op)), step = StepOf(op);
+  uint8_t* to = Data(op) + Offset(op, first.b, first.h, first.i, first.d);
+  for (int d = 0; d < columns; ++d, to += step) {
+    const uint32_t bits = row[d];
+    std::memcpy(to, &bits, size);
+  }
+}
+
 void Problem::FillReal(Operand op) {
   for (int b = 0; b < case_.batch(); ++b) {
     for (int h = 0; h < Heads(op); ++h) {
       for (int i = 0; i < RealRows(op, b); ++i) {
-        for (int d = 0; d < RealColumns(op, b); ++d) {
-          SetBitsAt(op, {b, h, i, d}, RealBits(case_, op, b, h, i, d));
-        }
+        WriteRow(op, {b, h, Slot(op, b, i), Column(op, {b, h, i, 0})}, RealColumns(op, b),
+                 RealRow(case_, op, b, h, i));
       }
     }
   }
@@ -209,6 +219,11 @@ size_t Problem::Offset(Operand op, int b, int h, int slot, int d) const {
   return static_cast<size_t>(at) * SizeOf(DtypeOf(op));
 }
 
+size_t Problem::StepOf(Operand op) const {
+  const int64_t stride = places_[static_cast<size_t>(op)].stride[3];
+  return static_cast<size_t>(stride) * SizeOf(DtypeOf(op));
+}
+
 void Problem::ForEachElement(Operand op, const std::function<void(size_t offset)>& visit) const {
   for (int b = 0; b < case_.batch(); ++b) {
     for (int h = 0; h < Heads(op); ++h) {
@@ -229,6 +244,13 @@ void Problem::SetBits(Operand op, int b, int h, int slot, int d, uint32_t bits) 
   std::memcpy(Data(op) + Offset(op, b, h, slot, d), &bits, SizeOf(DtypeOf(op)));
 }
 
+Problem::StoredRow Problem::Row(Operand op, int b, int h, int i) const {
+  const Index first{b, h, i, 0};
+  return {.begin = Data(op) + Offset(op, b, h, Slot(op, b, i), Column(op, first)),
+          .step = StepOf(op),
+          .dtype = DtypeOf(op)};
+}
+
 double Problem::Real(Operand op, const Index& at) const {
   return Decode(DtypeOf(op), BitsAt(op, at));
 }
@@ -245,10 +267,8 @@ void Problem::FillTokens(Fill fill, const std::function<bool(Operand op, const I
       for (at.h = 0; at.h < Heads(op); ++at.h) {
         for (at.i = 0; at.i < RealRows(op, at.b); ++at.i) {
           if (!which(op, at)) continue;
-          for (int d = 0; d < Columns(op); ++d) {
-            SetBits(op, at.b, at.h, Slot(op, at.b, at.i), d,
-                    PadBits(case_, fill, op, at.b, at.h, kNoPad + at.i, d));
-          }
+          WriteRow(op, {at.b, at.h, Slot(op, at.b, at.i), 0}, Columns(op),
+                   PadRow(case_, fill, op, at.b, at.h, kNoPad + at.i));
         }
       }
     }
@@ -269,9 +289,13 @@ void Problem::FillPads(Operand op, Fill fill) {
         const bool whole = !IsReal(op, b, slot);
         if (!whole && !HasKeyColumns(op)) continue;
         const int number = whole ? pad++ : kRealRow + slot;
+        const PadRow row(case_, fill, op, b, h, number);
+        if (whole) {
+          WriteRow(op, {b, h, slot, 0}, Columns(op), row);
+          continue;
+        }
         for (int d = 0; d < Columns(op); ++d) {
-          if (IsReal(op, b, slot, d)) continue;
-          SetBits(op, b, h, slot, d, PadBits(case_, fill, op, b, h, number, d));
+          if (!IsReal(op, b, slot, d)) SetBits(op, b, h, slot, d, row[d]);
         }
       }
     }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <new>
 #include <string>
@@ -69,6 +70,20 @@ class Problem {
     SetBits(op, at.b, at.h, Slot(op, at.b, at.i), Column(op, at), bits);
   }
   void SetReal(Operand op, const Index& at, double value);
+
+  /// Bits of a row of a tensor, element by element.
+  struct StoredRow {
+    const uint8_t* begin;
+    size_t step;  // bytes
+    Dtype dtype;
+    uint32_t operator[](int d) const {
+      uint32_t bits = 0;
+      std::memcpy(&bits, begin + static_cast<size_t>(d) * step, SizeOf(dtype));
+      return bits;
+    }
+  };
+  /// The real elements of a real token's row.
+  StoredRow Row(Operand op, int b, int h, int i) const;
 
   /// Whether real query `at.i` of head `at.h` sees real key `j`: the mask tensor's word, if there
   /// is one.
@@ -165,8 +180,12 @@ class Problem {
   void Place(Operand op);
   void ForEachElement(Operand op, const std::function<void(size_t offset)>& visit) const;
   size_t Offset(Operand op, int b, int h, int slot, int d) const;
+  size_t StepOf(Operand op) const;  // bytes from one element of a row to the next
   Tensor View(Operand op);
   std::string BrokenGap(Operand op) const;
+  /// row[0], row[1], ... from the element at b, h, slot, d of `first` on.
+  template <class Content>
+  void WriteRow(Operand op, const Index& first, int columns, const Content& row);
   void FillReal(Operand op);
   void BuildArrays();
   template <class T>

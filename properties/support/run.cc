@@ -204,11 +204,14 @@ std::optional<Failure> CompareReal(const Side& expected, const Side& got, Operan
   PADPROOF_CHECK(c.dtype == y.c().dtype);
   const Dtype dtype = x.DtypeOf(op);
   FirstFailure first;
-  ForEachReal(x, op, [&](const Index& at) {
-    if (part && !part(op, at)) return;
-    const uint32_t p = x.BitsAt(op, at), q = y.BitsAt(op, at);
-    first.Add(SameBits(dtype, p, q, zero_sign),
-              [&] { return Mismatch(op, dtype, expected, got, p, q, Where(op, at)); });
+  ForEachRealRow(x, op, [&](Index at) {
+    const Problem::StoredRow xs = x.Row(op, at.b, at.h, at.i), ys = y.Row(op, at.b, at.h, at.i);
+    for (; at.d < x.RealColumns(op, at.b); ++at.d) {
+      if (part && !part(op, at)) continue;
+      const uint32_t p = xs[at.d], q = ys[at.d];
+      first.Add(SameBits(dtype, p, q, zero_sign),
+                [&] { return Mismatch(op, dtype, expected, got, p, q, Where(op, at)); });
+    }
   });
   return first.failure();
 }

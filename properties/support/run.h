@@ -85,18 +85,23 @@ std::optional<Failure> ComparePads(const KernelTraits& traits, const Side& expec
 Verdict JudgeRepeatable(const KernelRow& kernel, Problem& expected, const char* expected_label,
                         Problem& got, const std::string& got_label, const Part& part);
 
+/// Calls visit(at), at.d being 0, for every row of `op` of real tokens.
+template <class Visit>
+void ForEachRealRow(const Problem& problem, Operand op, Visit visit) {
+  for (Index at{0, 0, 0, 0}; at.b < problem.c().batch(); ++at.b) {
+    for (at.h = 0; at.h < problem.Heads(op); ++at.h) {
+      for (at.i = 0; at.i < problem.RealRows(op, at.b); ++at.i)
+        visit(static_cast<const Index&>(at));
+    }
+  }
+}
+
 /// Calls visit(at) for every element of `op` of real tokens.
 template <class Visit>
 void ForEachReal(const Problem& problem, Operand op, Visit visit) {
-  for (Index at{0, 0, 0, 0}; at.b < problem.c().batch(); ++at.b) {
-    for (at.h = 0; at.h < problem.Heads(op); ++at.h) {
-      for (at.i = 0; at.i < problem.RealRows(op, at.b); ++at.i) {
-        for (at.d = 0; at.d < problem.RealColumns(op, at.b); ++at.d) {
-          visit(static_cast<const Index&>(at));
-        }
-      }
-    }
-  }
+  ForEachRealRow(problem, op, [&](Index at) {
+    for (; at.d < problem.RealColumns(op, at.b); ++at.d) visit(static_cast<const Index&>(at));
+  });
 }
 
 /// Calls visit(b, h, slot, d) for every element of `op` in a padded slot.
