@@ -270,6 +270,9 @@ void Stretch(const Domain& domain, Random& random, Case& c) {
       c.lens_q[0] = c.lens_k[0];
       c.window.left = random.Between(100, c.lens_k[0] - 10);
   }
+  // ALiBi leaves something of a key so far away in the last of eight heads alone.
+  if (domain.biases.Has(Bias::alibi) && random.Chance(40)) c.bias = Bias::alibi;
+  if (c.bias == Bias::alibi) c.heads = 8;
   if (c.paged()) c.page_size = random.OneOf({32, 64, 128, 256});
 }
 

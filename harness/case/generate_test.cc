@@ -274,8 +274,8 @@ TEST(Generate, SameSeedSameBits) {
       }
     }
   }
-  EXPECT_EQ(lines, 2444792973695955756ull);
-  EXPECT_EQ(bits, 8797819071896800136ull);
+  EXPECT_EQ(lines, 4225480611890186447ull);
+  EXPECT_EQ(bits, 18170625268467420082ull);
 }
 
 }  // namespace

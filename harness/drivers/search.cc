@@ -79,9 +79,12 @@ void ShrinkFinding(Finding& finding, const KernelInfo& kernel, Worker& worker,
   const bool hang = finding.failure.kind == kind::kHang;
   const double deadline =
       hang ? std::min(kHangShrinkSeconds, options.deadline_seconds) : options.deadline_seconds;
-  const auto judge = [&](const Case& candidate) {
-    return worker.Judge(kernel, finding.entry.law, Print(candidate), deadline);
+  const auto judge_within = [&](double seconds) {
+    return [&, seconds](const Case& candidate) {
+      return worker.Judge(kernel, finding.entry.law, Print(candidate), seconds);
+    };
   };
+  const auto judge = judge_within(deadline);
   const auto judge_alone = [&](const Case& candidate) {
     worker.Stop();
     return judge(candidate);
@@ -93,6 +96,16 @@ void ShrinkFinding(Finding& finding, const KernelInfo& kernel, Worker& worker,
     const auto alone = judge_alone(shrunk.c);
     if (alone && alone->outcome != Outcome::fails) {
       shrunk = Shrink(finding.entry.c, finding.failure, judge_alone, options.shrink);
+    }
+  }
+  // A hang was shrunk in a hurry, and may have become a case that is only slow.
+  if (shrunk.steps > 0 && deadline < options.deadline_seconds) {
+    const auto patient = judge_within(options.deadline_seconds);
+    const auto verdict = patient(shrunk.c);
+    if (verdict && verdict->outcome == Outcome::fails) {
+      shrunk.failure = verdict->failure;
+    } else {
+      shrunk = Shrink(finding.entry.c, finding.failure, patient, options.shrink);
     }
   }
   finding.entry.c = shrunk.c;

@@ -1,6 +1,7 @@
 #include "harness/drivers/worker.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX has more than <csignal>
 #include <spawn.h>
@@ -186,7 +187,7 @@ Verdict Worker::Obituary(bool timed_out, double deadline_seconds) {
   Failure failure;
   if (timed_out) {
     failure.kind = kind::kHang;
-    failure.got = "no answer within " + std::to_string(deadline_seconds).substr(0, 4) + " s";
+    failure.got = fmt::format("no answer within {:g} s", deadline_seconds);
     failure.expected = "an answer";
     Stop();
     return Verdict::Fails(failure);

@@ -156,6 +156,28 @@ TEST_F(WorkerTest, CrashesAndHangsShrinkLikeAnyFailure) {
   }
 }
 
+TEST_F(WorkerTest, WhatIsOnlySlowIsNoSimplerHang) {
+  const std::string minimal = "lens_q=1 lens_k=5 dim=1";
+  Finding finding{.entry = {kLaw, Kernel("slow").id, *Parse(minimal)}};
+  finding.failure = {.kind = kind::kHang};
+  SearchOptions options;
+  options.deadline_seconds = 2.2;
+  ShrinkFinding(finding, Kernel("slow"), worker_, options);
+  EXPECT_EQ(Print(finding.entry.c), minimal);
+  EXPECT_EQ(finding.failure.kind, kind::kHang);
+}
+
+TEST_F(WorkerTest, AHangTellsWhichDeadlineItMissed) {
+  Finding finding{.entry = {kLaw, Kernel("hang").id, *Parse("lens_q=1 lens_k=4 dim=1")}};
+  finding.failure = Ask("hang", "lens_q=1 lens_k=4 dim=1", 0.25).failure;
+  EXPECT_EQ(finding.failure.got, "no answer within 0.25 s");
+  SearchOptions options;
+  options.deadline_seconds = 1.5;
+  ShrinkFinding(finding, Kernel("hang"), worker_, options);
+  EXPECT_GT(finding.steps, 0);
+  EXPECT_EQ(finding.failure.got, "no answer within 1.5 s");
+}
+
 TEST_F(WorkerTest, UnknownNamesAreErrorsNotVerdicts) {
   EXPECT_FALSE(worker_.Judge(Kernel("exit"), "no_such_law", kCalm, 5));
   KernelInfo stranger = Kernel("exit");

@@ -50,6 +50,12 @@ Status Busy(const AttentionArgs& args) {
   }
   return Zeros(args);
 }
+// Hangs from five keys on, and takes longer with fewer than a hang is shrunk with.
+Status Slow(const AttentionArgs& args) {
+  while (args.seqlen_k >= 5) pause();
+  if (Provoked(args)) usleep(1'050'000);
+  return Zeros(args);
+}
 Status Sleep(const AttentionArgs& args) {
   while (Provoked(args)) pause();
   return Zeros(args);
@@ -126,6 +132,7 @@ PADPROOF_KERNEL({.name = "misbehaving.fork_and_die", .backend = "cpu", .forward 
 PADPROOF_KERNEL({.name = "misbehaving.hang", .backend = "cpu", .forward = Hang});
 PADPROOF_KERNEL({.name = "misbehaving.busy", .backend = "cpu", .forward = Busy});
 PADPROOF_KERNEL({.name = "misbehaving.sleep", .backend = "cpu", .forward = Sleep});
+PADPROOF_KERNEL({.name = "misbehaving.slow", .backend = "cpu", .forward = Slow});
 PADPROOF_KERNEL({.name = "misbehaving.throw", .backend = "cpu", .forward = Throw});
 PADPROOF_KERNEL({.name = "misbehaving.memory", .backend = "cpu", .forward = EatMemory});
 PADPROOF_KERNEL({.name = "misbehaving.overflow", .backend = "cpu", .forward = Overflow});
