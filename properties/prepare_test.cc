@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "harness/case/generate.h"
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/kernel_info.h"
@@ -13,11 +11,6 @@ namespace padproof {
 namespace {
 
 constexpr int kCases = 300;
-
-int64_t Work(const Case& c) {
-  return int64_t{c.batch()} * c.heads * c.most_slots_q() * c.most_slots_k() *
-         std::max(c.dim, c.value_dim());
-}
 
 void ExpectCases(const Property& law, const KernelInfo& kernel) {
   const Domain domain = DomainOf(kernel);

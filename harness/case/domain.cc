@@ -15,12 +15,6 @@ E Nearest(Set<E> set, E value) {
   return set.Has(value) ? value : static_cast<E>(std::countr_zero(set.bits));
 }
 
-int64_t Work(const Case& c) {
-  const int64_t rows = int64_t{c.batch()} * c.heads;
-  const int widest = std::max(c.dim, c.value_dim());
-  return rows * std::max(1, c.most_slots_q()) * std::max(1, c.most_slots_k()) * widest;
-}
-
 int FitDim(const Domain& domain, int dim) {
   const int multiple = domain.dim_multiple;
   const int largest = std::min(domain.dim_max, kMaxDim) / multiple * multiple;
@@ -141,6 +135,13 @@ bool IsWithin(const Domain& domain, const Case& c) {
          c.value_dim() <= domain.dim_max && c.dim % domain.dim_multiple == 0 &&
          c.value_dim() % domain.dim_multiple == 0 && (domain.backward || !c.backward) &&
          (c.backward || !domain.backward_only) && (domain.scheduled || c.schedule == Schedule{});
+}
+
+int64_t Work(const Case& c) {
+  constexpr int kBesideProducts = 15;
+  const int64_t rows = int64_t{c.batch()} * c.heads;
+  const int64_t pairs = rows * std::max(1, c.most_slots_q()) * std::max(1, c.most_slots_k());
+  return pairs * (std::max(c.dim, c.value_dim()) + kBesideProducts);
 }
 
 void Settle(Case& c, Set<Layout> layouts, int dim_multiple) {

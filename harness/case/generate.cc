@@ -265,7 +265,7 @@ void Stretch(const Domain& domain, Random& random, Case& c) {
       c.lens_k.back() = 2;
       break;
     default:  // a window needs both lengths, which cost most
-      c.lens_k[0] = random.Between(130, 330);
+      c.lens_k[0] = random.Between(130, 250);
       if (!IsWindow(c.mask)) break;
       c.lens_q[0] = c.lens_k[0];
       c.window.left = random.Between(100, c.lens_k[0] - 10);

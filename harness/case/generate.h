@@ -39,7 +39,10 @@ bool IsWithin(const Domain& domain, const Case& c);
 /// of one size: what the kernel lacks is replaced, what costs more than kMaxWork is cut.
 Case Fit(const Domain& domain, Case c);
 
-/// Of a drawn case: multiplications of Q K^T. It keeps a launch on the host well under a second.
+/// What a case costs: multiplications of Q K^T, and what each pair of query and key costs besides.
+int64_t Work(const Case& c);
+
+/// Of a drawn case. It keeps a launch on the host well under a second.
 inline constexpr int64_t kMaxWork = int64_t{1} << 20;
 
 /// Moves what was drawn to where what a law then asked for (gradients, a mask tensor, another mask,
