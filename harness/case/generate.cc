@@ -253,8 +253,9 @@ void Stretch(const Domain& domain, Random& random, Case& c) {
   c.heads = c.group = 1;
   switch (random.Below(5)) {
     case 0:
-    case 1:
+    case 1:  // most masks hide most keys from one query
       c.lens_k[0] = random.Between(129, 600);
+      if (domain.masks.Has(Mask::none) && random.Chance(75)) c.mask = Mask::none;
       break;
     case 2:
       c.lens_q[0] = random.Between(100, 300);
@@ -270,9 +271,11 @@ void Stretch(const Domain& domain, Random& random, Case& c) {
       c.lens_q[0] = c.lens_k[0];
       c.window.left = random.Between(100, c.lens_k[0] - 10);
   }
-  // ALiBi leaves something of a key so far away in the last of eight heads alone.
-  if (domain.biases.Has(Bias::alibi) && random.Chance(40)) c.bias = Bias::alibi;
-  if (c.bias == Bias::alibi) c.heads = 8;
+  if (domain.biases.Has(Bias::alibi) && random.Chance(60)) c.bias = Bias::alibi;
+  if (c.bias == Bias::alibi) {  // it leaves something of a far key in the last of eight heads alone
+    c.heads = 8;
+    c.values = random.OneOf({Values::normal, Values::tied});
+  }
   if (c.paged()) c.page_size = random.OneOf({32, 64, 128, 256});
 }
 
