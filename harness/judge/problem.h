@@ -139,6 +139,7 @@ class Problem {
   struct Stretch {
     uint8_t* begin;
     size_t bytes;
+    enum class Written { never, by_forward, always } written;
   };
   std::vector<Stretch> Memory();
 

@@ -46,14 +46,22 @@ void* Problem::PrepareWorkspace(size_t bytes) {
 }
 
 std::vector<Problem::Stretch> Problem::Memory() {
+  using Written = Stretch::Written;
   std::vector<Stretch> memory;
-  const auto add = [&](Buffer& buffer) {
-    if (!buffer.storage.empty()) memory.push_back({buffer.storage.data(), buffer.storage.size()});
+  const auto add = [&](Buffer& buffer, Written written) {
+    if (buffer.storage.empty()) return;
+    memory.push_back({buffer.storage.data(), buffer.storage.size(), written});
   };
-  for (Buffer& buffer : buffers_) add(buffer);
-  for (Buffer& buffer : arrays_) add(buffer);
-  add(mask_);
-  add(workspace_);
+  for (int o = 0; o < kOperands; ++o) {
+    const auto op = static_cast<Operand>(o);
+    const bool forward = op == Operand::o || op == Operand::lse;
+    add(buffers_[static_cast<size_t>(o)], IsInput(op) ? Written::never
+                                          : forward   ? Written::by_forward
+                                                      : Written::always);
+  }
+  for (Buffer& buffer : arrays_) add(buffer, Written::never);
+  add(mask_, Written::never);
+  add(workspace_, Written::always);
   return memory;
 }
 

@@ -18,9 +18,15 @@ size_t PageBytes() {
   return bytes;
 }
 
+bool MayWrite(Writable writable, const Problem::Stretch& stretch) {
+  using Written = Problem::Stretch::Written;
+  if (writable == Writable::all || stretch.written == Written::always) return true;
+  return stretch.written == Written::by_forward && writable == Writable::results_of_forward;
+}
+
 }  // namespace
 
-EdgeMemory::EdgeMemory(Problem& problem, Edge edge) {
+EdgeMemory::EdgeMemory(Problem& problem, Edge edge, Writable writable) {
   const size_t page = PageBytes();
   for (const Problem::Stretch& stretch : problem.Memory()) {
     Copy copy{.from = stretch.begin + kGuardBytes, .bytes = stretch.bytes - 2 * kGuardBytes};
@@ -36,6 +42,8 @@ EdgeMemory::EdgeMemory(Problem& problem, Edge edge) {
     const size_t shift = (inside - copy.bytes) / kElementAlignment * kElementAlignment;
     copies_.back().to = first + (edge == Edge::end ? shift : 0);
     std::memcpy(copies_.back().to, copy.from, copy.bytes);
+    const bool sealed = inside > 0 && !MayWrite(writable, stretch);
+    if (sealed && ::mprotect(first, inside, PROT_READ) != 0) throw std::bad_alloc();
   }
 }
 

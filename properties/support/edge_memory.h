@@ -13,12 +13,15 @@ namespace padproof {
 
 enum class Edge { end, begin };
 
+/// Which buffers may be written: all, or those alone that a call is asked to write.
+enum class Writable { all, results_of_forward, results_of_backward };
+
 class EdgeMemory {
  public:
   /// A copy of every buffer of `problem`, without its guards, whose `edge` touches a page without
   /// access; its other end too, if it fills its pages. Elements stay aligned to 16 bytes, so that
   /// up to 15 bytes behind an end may still be there: they hold NaN.
-  EdgeMemory(Problem& problem, Edge edge);
+  EdgeMemory(Problem& problem, Edge edge, Writable writable = Writable::all);
   ~EdgeMemory();
   EdgeMemory(const EdgeMemory&) = delete;
   EdgeMemory& operator=(const EdgeMemory&) = delete;
