@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -86,7 +87,9 @@ Status Slipping(const AttentionArgs& a) {
   float* element = slip != nullptr && (!slip->later_calls || call > 1) ? ElementOf(a) : nullptr;
   const float before = element != nullptr ? *element : 0;
   const Status status = (backward ? right.backward : right.forward)(a);
-  if (element != nullptr) *element = slip->change(before, *element);
+  if (element == nullptr) return status;
+  const float after = slip->change(before, *element);
+  if (std::memcmp(&after, element, sizeof after) != 0) *element = after;
   return status;
 }
 
