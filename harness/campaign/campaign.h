@@ -71,6 +71,9 @@ struct CampaignFinding {
   std::string text;   // what the case file says of it
 };
 
+/// What a finding says whose process got SIGKILL: from a person, or from who frees memory.
+inline constexpr const char* kKilledFromOutside = "killed by SIGKILL";
+
 /// Kind and region that an identity, law/kernel/kind/region, names.
 Failure FailureOf(const std::string& identity);
 

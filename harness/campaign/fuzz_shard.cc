@@ -124,7 +124,9 @@ class FuzzShard {
     // Killed without a word: the case in flight is the only witness.
     const auto entry = ParseEntry(ReadInFlight(InFlight()).text);
     if (!entry) return 0;
-    return Keep(*entry, {.kind = kind::kCrash, .got = fmt::format("exit code {}", exit_code)}, "");
+    const bool killed = exit_code == 128 + SIGKILL;
+    const std::string got = killed ? kKilledFromOutside : fmt::format("exit code {}", exit_code);
+    return Keep(*entry, {.kind = kind::kCrash, .got = got}, "");
   }
 
   static Failure KindOf(const std::string& artifact, const std::string& token) {

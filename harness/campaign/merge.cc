@@ -16,6 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kNotSeenAgain = "not seen again";
 constexpr int kMostAgain = 5;
 constexpr auto kAgainPause = std::chrono::seconds(2);
 constexpr double kHangDeadlineSeconds = 2;  // a hang is waited for once more
@@ -38,7 +39,7 @@ void Finish(CampaignFinding& found, const CampaignSettings& settings, Worker& wo
     return;
   }
   if (verdict->outcome != Outcome::fails) {
-    found.note = "not seen again";
+    found.note = kNotSeenAgain;
     return;
   }
   const std::string now = IdentityOf(found.entry.law, found.entry.kernel, verdict->failure);
@@ -61,6 +62,10 @@ Result<bool> MergeFindings(const std::string& directory, const CampaignSettings&
   for (CampaignFinding& found : FindingsIn(attempt + "/findings")) {
     if (fs::exists(FindingFile(all, found.identity), ignored)) continue;
     Finish(found, settings, worker);
+    if (found.note == kNotSeenAgain && found.text.find(kKilledFromOutside) != std::string::npos) {
+      Journal(directory, "not seen again after a SIGKILL: " + Print(found.entry));
+      continue;
+    }
     if (const auto written = WriteFinding(all, found); !written) return written.error();
   }
   return true;

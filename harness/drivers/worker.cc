@@ -204,6 +204,7 @@ Verdict Worker::Obituary(bool timed_out, double deadline_seconds) {
     failure.kind = kind::kCrash;
     failure.got = "stopped by a sanitizer report";
   } else if (WIFSIGNALED(status)) {
+    killed_ = WTERMSIG(status) == SIGKILL;
     failure.kind = kind::kCrash;
     failure.got = "killed by " + SignalName(WTERMSIG(status));
   } else {
@@ -240,6 +241,13 @@ Result<std::vector<KernelInfo>> Worker::Load(const std::string& plugin) {
 
 Result<Verdict> Worker::Judge(const KernelInfo& kernel, const std::string& law,
                               const std::string& line, double deadline_seconds) {
+  killed_ = false;
+  const auto verdict = JudgeOnce(kernel, law, line, deadline_seconds);
+  return killed_ ? JudgeOnce(kernel, law, line, deadline_seconds) : verdict;
+}
+
+Result<Verdict> Worker::JudgeOnce(const KernelInfo& kernel, const std::string& law,
+                                  const std::string& line, double deadline_seconds) {
   if (!kernel.missing.empty()) return Error{kernel.id + ": skipped: " + kernel.missing};
   const auto started = EnsureStarted();
   if (!started) return started.error();

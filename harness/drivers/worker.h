@@ -27,7 +27,7 @@ class Worker {
   Result<std::vector<KernelInfo>> Load(const std::string& plugin);
 
   /// Judges one case within `deadline_seconds` of the worker's own time (patience.h), plugin load
-  /// time not counted.
+  /// time not counted. When somebody kills the process (SIGKILL), once more in another.
   Result<Verdict> Judge(const KernelInfo& kernel, const std::string& law, const std::string& line,
                         double deadline_seconds);
 
@@ -42,11 +42,14 @@ class Worker {
   Result<bool> EnsureStarted();
   bool Send(const std::string& line);
   Answer Receive(std::string& line, double deadline_seconds);
+  Result<Verdict> JudgeOnce(const KernelInfo& kernel, const std::string& law,
+                            const std::string& line, double deadline_seconds);
   Verdict Obituary(bool timed_out, double deadline_seconds);
   bool ForgetOutput();       // false if it cannot
   std::string TakeOutput();  // what the worker printed since it was forgotten
 
   pid_t pid_ = -1;
+  bool killed_ = false;  // by SIGKILL, which no kernel sends: a person, or one who frees memory
   int request_ = -1;
   int reply_ = -1;
   int output_ = -1;  // memory file behind the worker's stdout and stderr

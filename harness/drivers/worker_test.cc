@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX has more than <csignal>
 
 #include <atomic>
 #include <thread>
@@ -154,6 +155,16 @@ TEST_F(WorkerTest, CrashesAndHangsShrinkLikeAnyFailure) {
     EXPECT_EQ(Print(finding.entry.c), "lens_q=1 lens_k=3 dim=1") << variant;
     EXPECT_FALSE(finding.half_shrunk);
   }
+}
+
+TEST_F(WorkerTest, WhatSomebodyKillsIsJudgedAgain) {
+  Ask("slow", kCalm);  // starts it
+  std::thread somebody([pid = worker_.pid()] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    kill(pid, SIGKILL);
+  });
+  EXPECT_EQ(Ask("slow", "lens_q=1 lens_k=3 dim=1").outcome, Outcome::holds);
+  somebody.join();
 }
 
 TEST_F(WorkerTest, WhatIsOnlySlowIsNoSimplerHang) {
