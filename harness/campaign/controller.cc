@@ -250,18 +250,21 @@ class Controller {
 
   /// In a process of its own, so that a kernel that is judged again can do no harm here.
   Result<bool> Merge(int round) {
-    if (IsMerged(directory_, round)) return true;
-    Journal(directory_, fmt::format("merge {}", round));
-    auto merge =
-        Child::Start({WorkerProgram(), "campaign", "merge", directory_, std::to_string(round)}, "");
-    if (!merge) return merge.error();
-    while (!merge->WaitFor(1)) {
+    int exit_code = 0;
+    for (int n = 0; n < kMostVainAttempts && !IsMerged(directory_, round); ++n) {
+      Journal(directory_, fmt::format("merge {}", round));
+      auto merge = Child::Start(
+          {WorkerProgram(), "campaign", "merge", directory_, std::to_string(round)}, "");
+      if (!merge) return merge.error();
+      while (!merge->WaitFor(1)) {
+      }
+      exit_code = merge->exit_code();
     }
     if (IsMerged(directory_, round)) return true;
     return Error{
-        fmt::format("the merge of round {} ended with exit code {}; nothing is lost: "
+        fmt::format("the merge of round {} ended with exit code {} each time; nothing is lost: "
                     "'padproof campaign resume {}' does it again",
-                    round, merge->exit_code(), directory_)};
+                    round, exit_code, directory_)};
   }
 
   const std::string& directory_;
