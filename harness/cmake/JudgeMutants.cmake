@@ -70,5 +70,5 @@ foreach(program harness_test laws_test reference_test)
   list(JOIN ${program}_tests ":" filter)
   add_test(NAME judge.unedited_${program} COMMAND judge_unedited_${program} --gtest_filter=${filter})
   set_tests_properties(judge.unedited_${program} PROPERTIES FIXTURES_REQUIRED judge TIMEOUT 300
-    FAIL_REGULAR_EXPRESSION "0 tests from")
+    FAIL_REGULAR_EXPRESSION "Running 0 tests from")
 endforeach()
