@@ -46,7 +46,7 @@ const char* ChangedBesides(const Problem& before, const Problem& after) {
 }
 
 Called CallOnSealed(const KernelRow& row, Problem& at, const AttentionArgs& args, bool backward) {
-  EdgeMemory memory(at, Edge::end,
+  EdgeMemory memory(at, Edge::begin,
                     backward ? Writable::results_of_backward : Writable::results_of_forward);
   const Called called = CallOnHost(row, memory.Moved(args), backward);
   memory.CopyBack();
