@@ -1,12 +1,14 @@
 #include "harness/campaign/report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "harness/campaign/controller.h"
+#include "harness/case/simplify.h"
 #include "harness/report/style.h"
 
 namespace padproof {
@@ -81,6 +83,51 @@ std::string Story(const CampaignFinding& f) {
   return line.rfind("# ", 0) == 0 ? line.substr(2) : line;
 }
 
+/// law/kernel/kind/region
+std::string LawOf(const std::string& identity) { return identity.substr(0, identity.find('/')); }
+std::string KernelOf(const std::string& identity) {
+  const size_t begin = identity.find('/') + 1;
+  return identity.substr(begin, identity.find('/', begin) - begin);
+}
+
+std::string Names(const std::set<std::string>& names) {
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+/// What one kernel did wrong, the simplest case first: mostly one bug, which many laws see.
+using ByKernel = std::map<std::string, std::vector<const CampaignFinding*>>;
+ByKernel GroupedByKernel(const std::vector<CampaignFinding>& findings) {
+  ByKernel groups;
+  for (const CampaignFinding& f : findings) groups[f.entry.kernel].push_back(&f);
+  for (auto& [kernel, group] : groups) {
+    std::stable_sort(group.begin(), group.end(), [](const auto* a, const auto* b) {
+      return ComplexityOf(a->entry.c) < ComplexityOf(b->entry.c);
+    });
+  }
+  return groups;
+}
+
+std::string FindingText(const CampaignState& s, const CampaignFinding& f) {
+  std::string text = fmt::format("{}   {}\n", f.identity, Red("FAILED"));
+  text += fmt::format("  case    {}\n", Print(f.entry.c));
+  text += fmt::format("  what    {}\n", Story(f));
+  text += fmt::format("  found   in round {}; {} cases so far\n", f.round,
+                      std::max<int64_t>(1, CasesOf(s, f.identity)));
+  if (!f.note.empty()) text += fmt::format("  note    {}\n", f.note);
+  text += fmt::format("  replay  padproof replay '{}'\n", Print(f.entry));
+  if (!f.saved.empty()) text += fmt::format("  saved   {}\n", f.saved);
+  return text;
+}
+
+/// The others of a group in one line.
+std::string AlsoText(const std::vector<const CampaignFinding*>& group) {
+  if (group.size() < 2) return {};
+  std::set<std::string> laws;
+  for (size_t n = 1; n < group.size(); ++n) laws.insert(group[n]->entry.law);
+  return fmt::format("  also    {} other ways, under {} (--json tells of each)\n", group.size() - 1,
+                     Names(laws));
+}
+
 }  // namespace
 
 CampaignState StateOf(const std::string& directory, const CampaignSettings& settings) {
@@ -114,25 +161,27 @@ std::string StatusText(const CampaignState& s, const CampaignSettings& settings)
                       settings.disk_limit_bytes > 0
                           ? fmt::format(" of {:.1f}", settings.disk_limit_bytes / 1e6)
                           : "");
-  text += fmt::format("{} ways to fail, {} of them not merged yet; {} known\n",
-                      s.findings.size() + s.unmerged.size(), s.unmerged.size(), s.known.size());
-  for (const std::string& identity : s.unmerged) text += "  " + identity + "\n";
+  std::map<std::string, std::set<std::string>> unmerged;
+  std::set<std::string> kernels;
+  for (const CampaignFinding& f : s.findings) kernels.insert(f.entry.kernel);
+  for (const std::string& identity : s.unmerged) {
+    kernels.insert(KernelOf(identity));
+    unmerged[KernelOf(identity)].insert(LawOf(identity));
+  }
+  text += fmt::format("{} ways to fail in {} kernels, {} of them not merged yet; {} known\n",
+                      s.findings.size() + s.unmerged.size(), kernels.size(), s.unmerged.size(),
+                      s.known.size());
+  for (const auto& [kernel, laws] : unmerged) {
+    text += fmt::format("  {}: under {}\n", kernel, Names(laws));
+  }
   for (const std::string& problem : s.problems) text += "a shard failed: " + problem + "\n";
   return text;
 }
 
 std::string ReportText(const CampaignState& s, const CampaignSettings& settings) {
   std::string text;
-  for (const CampaignFinding& f : s.findings) {
-    text += fmt::format("{}   {}\n", f.identity, Red("FAILED"));
-    text += fmt::format("  case    {}\n", Print(f.entry.c));
-    text += fmt::format("  what    {}\n", Story(f));
-    text += fmt::format("  found   in round {}; {} cases so far\n", f.round,
-                        std::max<int64_t>(1, CasesOf(s, f.identity)));
-    if (!f.note.empty()) text += fmt::format("  note    {}\n", f.note);
-    text += fmt::format("  replay  padproof replay '{}'\n", Print(f.entry));
-    if (!f.saved.empty()) text += fmt::format("  saved   {}\n", f.saved);
-    text += "\n";
+  for (const auto& [kernel, group] : GroupedByKernel(s.findings)) {
+    text += FindingText(s, *group.front()) + AlsoText(group) + "\n";
   }
   for (const auto& [identity, cases] : s.known) {
     text += fmt::format("known: {}, in {} cases\n", identity, cases);

@@ -24,7 +24,8 @@ CampaignState StateOf(const std::string& directory, const CampaignSettings& sett
 
 /// One paragraph: how far it is.
 std::string StatusText(const CampaignState& state, const CampaignSettings& settings);
-/// The findings, each with its case and how to see it again, then one line.
+/// The simplest finding of each kernel, with its case and how to see it again, and under which laws
+/// there are others; then one line.
 std::string ReportText(const CampaignState& state, const CampaignSettings& settings);
 std::string ReportJson(const CampaignState& state);
 /// A test case for each cell, failed if something was found in it.
