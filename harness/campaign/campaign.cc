@@ -96,10 +96,12 @@ bool IsMerged(const std::string& directory, int round) {
   return fs::exists(RoundDirectory(directory, round) + "/merged", ignored);
 }
 
-std::string FuzzerOf(const CampaignSettings& settings, int shard) {
-  const auto number = static_cast<size_t>(shard);
+std::string FuzzerOf(const CampaignSettings& settings, const Attempt& at) {
+  const bool alone = settings.jobs == 1;  // one job does in turn what several do side by side
+  const int number = alone ? at.round - 1 : at.shard;
   if (settings.fuzzers.empty() || number % 2 == 0) return {};
-  return settings.fuzzers[number / 2 % settings.fuzzers.size()];
+  const int turn = alone ? number / 2 : (at.round - 1) * (settings.jobs / 2) + number / 2;
+  return settings.fuzzers[static_cast<size_t>(turn) % settings.fuzzers.size()];
 }
 
 std::string CorpusOf(const std::string& directory, const std::string& fuzzer) {

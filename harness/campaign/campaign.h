@@ -28,7 +28,7 @@ namespace padproof {
 struct CampaignSettings {
   std::string kernels = "*";
   std::string laws = "*";
-  std::vector<std::string> fuzzers;  // libFuzzer targets; every second shard runs one
+  std::vector<std::string> fuzzers;  // libFuzzer targets; every second shard runs one, in turn
   std::string corpora;               // where findings are promoted to, and known.txt
   uint64_t seed = 0;
   int jobs = 1;
@@ -55,7 +55,7 @@ int LastRound(const std::string& directory);  // 0: none yet
 bool IsMerged(const std::string& directory, int round);
 
 /// The target that a shard runs, "" for random search; and where its units are gathered.
-std::string FuzzerOf(const CampaignSettings& settings, int shard);
+std::string FuzzerOf(const CampaignSettings& settings, const Attempt& at);
 std::string CorpusOf(const std::string& directory, const std::string& fuzzer);
 
 bool StopAsked(const std::string& directory);

@@ -94,7 +94,7 @@ Result<bool> MergeRound(const std::string& directory, const CampaignSettings& se
     const std::string folder = AttemptDirectory(directory, attempt);
     const auto findings = MergeFindings(directory, settings, folder, worker);
     if (!findings) return findings;
-    const std::string fuzzer = FuzzerOf(settings, attempt.shard);
+    const std::string fuzzer = FuzzerOf(settings, attempt);
     if (fuzzer.empty()) continue;
     const auto units = MergeUnits(CorpusOf(directory, fuzzer), folder);
     if (!units) return units;

@@ -174,7 +174,7 @@ bool RunShard(const std::string& directory, const CampaignSettings& settings,
               const Attempt& attempt, double seconds) {
   ShardLog log(directory, settings, attempt, seconds);
   if (!log.Begin()) return false;
-  if (const std::string fuzzer = FuzzerOf(settings, attempt.shard); !fuzzer.empty()) {
+  if (const std::string fuzzer = FuzzerOf(settings, attempt); !fuzzer.empty()) {
     return RunFuzzShard(log, fuzzer);
   }
   Worker worker;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <thread>
 
 #include "harness/campaign/controller.h"
@@ -49,6 +50,22 @@ std::vector<pid_t> ChildrenOf(pid_t parent, const std::string& word) {
     }
   }
   return children;
+}
+
+TEST(FuzzerOf, EveryTargetHasItsTurnBesideRandomSearch) {
+  for (const int jobs : {1, 2, 3, 4, 9, 64}) {
+    const CampaignSettings settings{.fuzzers = {"a", "b", "c", "d"}, .jobs = jobs};
+    std::map<std::string, int> turns;
+    for (int round = 1; round <= 8; ++round) {
+      for (int shard = 0; shard < jobs; ++shard) {
+        ++turns[FuzzerOf(settings, {.round = round, .shard = shard})];
+      }
+    }
+    const int fuzz = jobs == 1 ? 4 : 8 * (jobs / 2);
+    EXPECT_EQ(turns[""], 8 * jobs - fuzz) << jobs;
+    for (const std::string& target : settings.fuzzers) EXPECT_EQ(turns[target], fuzz / 4) << jobs;
+  }
+  EXPECT_EQ(FuzzerOf({.jobs = 2}, {.round = 1, .shard = 1}), "") << "there is none";
 }
 
 class CampaignTest : public testing::Test {
@@ -139,7 +156,8 @@ TEST_F(CampaignTest, FindsShrinksPromotesAndReports) {
   const Ran status = RunPadproof({"campaign", "status", directory_});
   EXPECT_EQ(status.exit_code, 0);
   EXPECT_TRUE(Contains(status.output, "not running: round ")) << status.output;
-  EXPECT_TRUE(Contains(status.output, "1 ways to fail in 1 kernels, 0 of them not merged")) << status.output;
+  EXPECT_TRUE(Contains(status.output, "1 ways to fail in 1 kernels, 0 of them not merged"))
+      << status.output;
   const std::string xml = folder_ / "report.xml";
   const Ran report = RunPadproof({"campaign", "report", directory_, "--json", "--junit", xml});
   EXPECT_EQ(report.exit_code, 1);
