@@ -100,9 +100,10 @@ ByKernel GroupedByKernel(const std::vector<CampaignFinding>& findings) {
   ByKernel groups;
   for (const CampaignFinding& f : findings) groups[f.entry.kernel].push_back(&f);
   for (auto& [kernel, group] : groups) {
-    std::stable_sort(group.begin(), group.end(), [](const auto* a, const auto* b) {
-      return ComplexityOf(a->entry.c) < ComplexityOf(b->entry.c);
-    });
+    std::iter_swap(group.begin(),
+                   std::min_element(group.begin(), group.end(), [](auto* a, auto* b) {
+                     return ComplexityOf(a->entry.c) < ComplexityOf(b->entry.c);
+                   }));
   }
   return groups;
 }
