@@ -83,6 +83,11 @@ std::string Story(const CampaignFinding& f) {
   return line.rfind("# ", 0) == 0 ? line.substr(2) : line;
 }
 
+/// "1 way", "2 ways"
+std::string Counted(size_t n, const char* what) {
+  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
 /// law/kernel/kind/region
 std::string LawOf(const std::string& identity) { return identity.substr(0, identity.find('/')); }
 std::string KernelOf(const std::string& identity) {
@@ -125,8 +130,8 @@ std::string AlsoText(const std::vector<const CampaignFinding*>& group) {
   if (group.size() < 2) return {};
   std::set<std::string> laws;
   for (size_t n = 1; n < group.size(); ++n) laws.insert(group[n]->entry.law);
-  return fmt::format("  also    {} other ways, under {} (--json tells of each)\n", group.size() - 1,
-                     Names(laws));
+  return fmt::format("  also    {}, under {} (--json tells of each)\n",
+                     Counted(group.size() - 1, "other way"), Names(laws));
 }
 
 }  // namespace
@@ -169,9 +174,9 @@ std::string StatusText(const CampaignState& s, const CampaignSettings& settings)
     kernels.insert(KernelOf(identity));
     unmerged[KernelOf(identity)].insert(LawOf(identity));
   }
-  text += fmt::format("{} ways to fail in {} kernels, {} of them not merged yet; {} known\n",
-                      s.findings.size() + s.unmerged.size(), kernels.size(), s.unmerged.size(),
-                      s.known.size());
+  text += fmt::format("{} to fail in {}, {} of them not merged yet; {} known\n",
+                      Counted(s.findings.size() + s.unmerged.size(), "way"),
+                      Counted(kernels.size(), "kernel"), s.unmerged.size(), s.known.size());
   for (const auto& [kernel, laws] : unmerged) {
     text += fmt::format("  {}: under {}\n", kernel, Names(laws));
   }

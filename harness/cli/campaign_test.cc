@@ -156,7 +156,7 @@ TEST_F(CampaignTest, FindsShrinksPromotesAndReports) {
   const Ran status = RunPadproof({"campaign", "status", directory_});
   EXPECT_EQ(status.exit_code, 0);
   EXPECT_TRUE(Contains(status.output, "not running: round ")) << status.output;
-  EXPECT_TRUE(Contains(status.output, "1 ways to fail in 1 kernels, 0 of them not merged"))
+  EXPECT_TRUE(Contains(status.output, "1 way to fail in 1 kernel, 0 of them not merged"))
       << status.output;
   const std::string xml = folder_ / "report.xml";
   const Ran report = RunPadproof({"campaign", "report", directory_, "--json", "--junit", xml});
@@ -199,7 +199,7 @@ TEST_F(CampaignTest, AKilledControllerLosesNothing) {
   ASSERT_EQ(shards.size(), 1u);
   EXPECT_TRUE(Soon([&] { return kill(shards[0], 0) != 0 || !IsControlled(directory_); }));
   EXPECT_TRUE(FindingsIn(directory_ + "/findings").empty()) << "no merge yet";
-  EXPECT_TRUE(Contains(Report().output, "1 ways to fail in 1 kernels, 1 of them not merged yet"));
+  EXPECT_TRUE(Contains(Report().output, "1 way to fail in 1 kernel, 1 of them not merged yet"));
   CampaignSettings settings = *ReadSettings(directory_);
   settings.seconds = 0.1;  // nothing but what is left over
   ASSERT_TRUE(WriteSettings(directory_, settings));
