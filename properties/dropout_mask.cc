@@ -6,8 +6,8 @@
 //     #{m = m'} <= N a + N / 128 + sqrt(N L),   a = p^2 + (1 - p)^2
 //
 // for m' = m of any later batch entry, of any later query head, of the next entry and the head
-// before, of the query or the key 1, 16, 32, 64 and a tile further on, and under a seed that
-// differs in one bit; N counts the pairs that both see.
+// before, of the query or the key 1, 16, 32, 64, 128, 256 and a tile further on, and under a seed
+// that differs in one bit; N counts the pairs that both see.
 //
 // Preconditions: the row has dropout. L = 60 ln 2: by Hoeffding's inequality a mask of independent
 // draws breaks any one of these with a probability below 2^-58; agreements of neighbours in a row
@@ -46,6 +46,10 @@ void Prepare(Case& c, const KernelTraits& traits, Random& random) {
   grow(c.lens_q[b], traits.tile_q);
   grow(c.lens_k[b], traits.tile_k);
   if (random.Chance(15)) c.lens_k[b] = 76;  // a step of 64 has pairs
+  if (random.Chance(10)) {                  // and one of 256
+    c.lens_q[b] = 20;
+    c.lens_k[b] = 290;
+  }
   if (random.Chance(50)) c.mask = traits.masks.Has(Mask::none) ? Mask::none : c.mask;
   if (c.mask == Mask::none) c.window = {};
   const int multiple = traits.dim_multiple;
@@ -157,7 +161,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
                           {"the query a tile further on", 0, 0, kernel.traits.tile_q, 0},
                           {"the key a tile further on", 0, 0, 0, kernel.traits.tile_k},
                           {"the next sequence and the head before", 1, -1, 0, 0}};
-  for (int far : {16, 32, 64}) {
+  for (int far : {16, 32, 64, 128, 256}) {
     steps.push_back({"a query further on", 0, 0, far, 0});
     steps.push_back({"a key further on", 0, 0, 0, far});
   }

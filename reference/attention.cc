@@ -84,6 +84,7 @@ Head ReadHead(const Problem& problem, int b, int head_kv) {
   head.query_heads = c.group;
   head.len_q = c.group * problem.RealRows(Operand::q, b);
   head.len_k = problem.RealRows(Operand::k, b);
+  head.slots_k = problem.Slots(Operand::k, b);
   head.dim = c.dim;
   head.dim_v = c.value_dim();
   head.dtype = c.dtype;

@@ -30,6 +30,7 @@ struct Judged {
 struct Head {
   int len_q = 0;  // rows: those of one query head after those of another
   int len_k = 0, dim = 0, dim_v = 0;
+  int slots_k = 0;  // of the keys, pads included; no fewer than len_k
   Dtype dtype = Dtype::f32;
   double scale = 0;               // the exact fp32 softmax scale
   double softcap = 0;             // c > 0: the score is c tanh(scale q.k / c), before the bias

@@ -204,6 +204,7 @@ Scores ScoresOf(const HeadPanels& panels, const NumericsProfile& profile, int i,
   Scores scores;
   scores.keys = KeysOf(head, i);
   scores.n = static_cast<int>(scores.keys.size());
+  scores.slots = std::max(head.len_k, head.slots_k);
   const size_t n = scores.keys.size();
   for (std::vector<double>* each : {&scores.s, &scores.magnitude, &scores.error}) {
     each->reserve(n + 1);
@@ -237,8 +238,9 @@ std::vector<double> RescalesOf(const Scores& scores, const NumericsProfile& prof
   // Tiles are of slots: those that hold a visible key count, and only those can rescale.
   const double cap =
       scores.span <= tile ? 1 : std::min<double>(scores.n, std::ceil(scores.span / tile) + 1);
-  std::vector<double> rescales(n, cap);
-  if (cap > 1) {
+  const bool each = profile.inexact_unit_rescale != 0;
+  std::vector<double> rescales(n, each ? std::ceil(scores.slots / tile) + 1 : cap);
+  if (cap > 1 && !each) {
     const double slack =
         2 * *std::max_element(scores.error.begin(), scores.error.begin() + scores.n);
     const int most = static_cast<int>(cap);

@@ -63,8 +63,9 @@ struct HeadPanels {
 
 /// The scores of one query against its visible keys, in their order, and then its sink, if any.
 struct Scores {
-  int n = 0;     // keys
-  int span = 0;  // from the first of them to the last
+  int n = 0;      // keys
+  int span = 0;   // from the first of them to the last
+  int slots = 0;  // that a kernel may walk over, those without a visible key among them
   bool has_sink = false;
   std::vector<int> keys;            // [n] which
   std::vector<double> s;            // the score, softcap and bias included

@@ -64,6 +64,7 @@ Window OneWindow(int tile, Random& random) {
   const auto reach = [&] {
     const uint32_t kind = random.Below(8);
     if (kind < 2) return kind == 0 ? 0 : -1;
+    if (kind == 7) return random.Between(6, std::max(8, 3 * std::min(tile, 32)));
     return kind < 5 ? random.Between(1, 5) : std::max(0, tile + random.Between(-1, 1));
   };
   Window window;
@@ -88,7 +89,7 @@ void SomeStrides(const Domain& domain, Random& random, Case& c) {
   c.strided = all ? kAllOperands : random.Between(0, kOperands - 1);
 }
 
-int Dropout(Random& random) { return random.OneOf({10, 20, 50, 50, 90}); }
+int Dropout(Random& random) { return random.OneOf({1, 10, 20, 50, 50, 90}); }
 
 int Splits(Random& random) { return random.OneOf({1, 2, 3, 4, 5, 8, 17, 40, 64}); }
 
@@ -208,8 +209,9 @@ void Clash(const Swarm& swarm, Random& random, Case& c) {
 /// What few models have, each by itself and sometimes together.
 void DrawFeatures(const Domain& domain, Random& random, Case& c) {
   if (domain.features.Has(Feature::gqa) && random.Chance(40)) {
-    const int heads_kv = c.heads > 4 ? random.Between(3, 5) : random.OneOf({1, 1, 2});
-    c.group = random.OneOf({2, 2, 3});
+    c.group = random.OneOf({2, 2, 3, 4, 8});
+    const bool many = c.heads > 4 && c.group < 4;
+    const int heads_kv = many ? random.Between(3, 5) : random.OneOf({1, 1, 2});
     c.heads = c.group * heads_kv;
   }
   const auto may = [&](Feature feature, uint32_t percent) {
@@ -251,7 +253,7 @@ void Stretch(const Domain& domain, Random& random, Case& c) {
   c.dim = domain.dim_multiple;
   c.dim_v = 0;
   c.heads = c.group = 1;
-  switch (random.Below(5)) {
+  switch (random.Below(6)) {
     case 0:
     case 1:  // most masks hide most keys from one query
       c.lens_k[0] = random.Between(129, 600);
@@ -265,11 +267,18 @@ void Stretch(const Domain& domain, Random& random, Case& c) {
       c.lens_k.assign(c.lens_q.size(), 1);
       c.lens_k.back() = 2;
       break;
+    case 4: {
+      const bool shared = domain.features.Has(Feature::gqa) && random.Chance(60);
+      c.group = shared ? random.OneOf({4, 8, 9, 16, 20}) : 1;
+      c.heads = shared ? c.group * random.OneOf({1, 2}) : random.Between(17, 40);
+      c.lens_k[0] = 2;
+      break;
+    }
     default:  // a window needs both lengths, which cost most
       c.lens_k[0] = random.Between(130, 250);
       if (!IsWindow(c.mask)) break;
       c.lens_q[0] = c.lens_k[0];
-      c.window.left = random.Between(100, c.lens_k[0] - 10);
+      (random.Chance(60) ? c.window.left : c.window.right) = random.Between(100, c.lens_k[0] - 10);
   }
   if (domain.biases.Has(Bias::alibi) && random.Chance(60)) c.bias = Bias::alibi;
   if (c.bias == Bias::alibi) {  // it leaves something of a far key in the last of eight heads alone

@@ -56,6 +56,7 @@ json ToJsonValue(const KernelTraits& t) {
           {"expanded_gradients", n.expanded_gradients},
           {"tanh_error", n.tanh_error},
           {"directed_rounding", n.directed_rounding},
+          {"inexact_unit_rescale", n.inexact_unit_rescale},
           {"stored_scores", n.stored_scores}};
 }
 
@@ -107,6 +108,7 @@ KernelTraits TraitsFrom(const json& j) {
   j.at("expanded_gradients").get_to(n.expanded_gradients);
   j.at("tanh_error").get_to(n.tanh_error);
   j.at("directed_rounding").get_to(n.directed_rounding);
+  j.at("inexact_unit_rescale").get_to(n.inexact_unit_rescale);
   j.at("stored_scores").get_to(n.stored_scores);
   return t;
 }

@@ -109,16 +109,21 @@ struct DeviceTable;  // harness/device/device.h
 /// What padded slots of Q, K, V, dO (and of O and LSE read by a backward) may hold while real
 /// results stay the same bits.
 enum class PadContent : int32_t {
-  any_bits = 0,       // NaN and infinities included
-  finite = 1,         // any finite value
-  finite_scores = 2,  // finite values whose scores q.k stay finite in fp32 (additive -inf masks)
+  any_bits = 0,  // NaN and infinities included
+  finite = 1,    // any finite value
+  // Finite values whose scores q.k stay finite in fp32, or in f16 where scores are stored in it
+  // (`score_rounding`): for additive -inf masks.
+  finite_scores = 2,
   zero = 3,
 };
 
 /// Result of a real query that sees no key.
 enum class EmptyRow : int32_t {
   zero = 0,  // O = 0, LSE = -inf, gradients 0
-  nan = 1,   // O = NaN
+  // O = NaN, and nothing of it in dK, dV and dBias of what other queries see. A mask tensor does
+  // not tell a padded query from such a row: where its NaN reaches dK then, the row is
+  // `unspecified`.
+  nan = 1,
   // Anything, as the mean over all slots, pads too, that eager code makes of a row of finfo.min:
   // neither its O, LSE and dQ nor dK, dV and dBias of its sequence are judged by any law. With a
   // mask tensor alone a padded query is such a row.
@@ -127,9 +132,9 @@ enum class EmptyRow : int32_t {
 
 /// O and LSE at padded queries, dQ, dK, dV at padded slots.
 enum class PadOutputs : int32_t {
-  zero = 0,     // O = 0, LSE = -inf, gradients 0
-  written = 1,  // some value, the same whatever was in the buffer before
-  untouched = 2,
+  zero = 0,       // O = 0, LSE = -inf, gradients 0
+  written = 1,    // some value, the same whatever was in the buffer before
+  untouched = 2,  // where lengths tell of pads: by a mask tensor a padded query is an empty row
 };
 
 /// LSE of a real query that sees no key, where O is 0, and of pads, where those are promised zeros.
@@ -191,6 +196,10 @@ struct NumericsProfile {
   // 2511.10909), or in two's complement, so that f(-x) need not be -f(x). Rounding to nearest and
   // cutting magnitudes off are odd.
   int32_t directed_rounding = 0;
+  // 1: a rescale by a maximum that has not moved may be off by 1 like any other, as where a
+  // compiler contracts exp2(m c - m' c) to exp2(fma(m, c, -(m' c))) (nvcc and g++ do, unless told
+  // not to); then each tile rescales, one without a visible key too. exp2((m - m') c) is 1 exactly.
+  int32_t inexact_unit_rescale = 0;
   // 1: a weight is exp(s - shift) of two stored scores, of which the shift is not the smaller one,
   // so that none is above 1 however large scores are. Not so where the difference is folded into a
   // product: exp2(fma(s, c, -shift c)) is off by u shift.

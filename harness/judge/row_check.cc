@@ -177,6 +177,7 @@ std::string WrongSums(const NumericsProfile& n) {
                 Range("in_order_keys", n.in_order_keys, 0, kNoMost),
                 Flag("expanded_gradients", n.expanded_gradients),
                 Flag("directed_rounding", n.directed_rounding),
+                Flag("inexact_unit_rescale", n.inexact_unit_rescale),
                 Flag("stored_scores", n.stored_scores)});
 }
 

@@ -160,6 +160,7 @@ TEST(RowCheck, NumericsKeepABoundFinite) {
       {"in_order_keys is -3", BREAKS(t.numerics.in_order_keys = -3)},
       {"expanded_gradients is 2", BREAKS(t.numerics.expanded_gradients = 2)},
       {"directed_rounding is 2", BREAKS(t.numerics.directed_rounding = 2)},
+      {"inexact_unit_rescale is 2", BREAKS(t.numerics.inexact_unit_rescale = 2)},
       {"stored_scores is 2", BREAKS(t.numerics.stored_scores = 2)},
   });
 }

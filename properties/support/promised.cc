@@ -38,6 +38,13 @@ Fill AllowedFill(const KernelTraits& traits, Fill fill) {
 
 Case WithAllowedFill(const KernelTraits& traits, Case c) {
   c.fill = AllowedFill(traits.promises.pad_content, c, c.fill);
+  // Scores of hot pads are beyond what f16 holds.
+  const bool stores_f16 = traits.numerics.score_rounding > 0 && c.dtype == Dtype::f16;
+  const bool finite_scores = traits.promises.pad_content == PadContent::finite_scores;
+  if (stores_f16 && finite_scores && c.fill == Fill::hot) {
+    const bool large = c.values == Values::large || c.values == Values::outlier;
+    c.fill = large ? Fill::zero : Fill::noise;
+  }
   return c;
 }
 

@@ -123,7 +123,8 @@ std::optional<Verdict> RunBy(const Launcher& launcher, const KernelRow& kernel, 
   if (!backward) return std::nullopt;
   // A row that leaves pads of its outputs alone would else read the prefill pattern there, which is
   // NaN and may be more than it promises to stand.
-  const bool untouched = kernel.traits.promises.pad_outputs == PadOutputs::untouched;
+  const bool untouched = kernel.traits.promises.pad_outputs == PadOutputs::untouched &&
+                         problem.c().mask_form == MaskForm::lengths;
   if (kernel.forward == nullptr || !untouched) return LaunchBy(launcher, kernel, problem, true);
   const StoredPads pads(problem, stored_pads);
   return LaunchBy(launcher, kernel, problem, true);

@@ -17,7 +17,8 @@ class Pair {
       : kernel_(kernel), first_(first), second_(second), h_(h), bound_(bound) {}
 
   void CompareForward() {
-    const reference::Head head = reference::ReadHead(first_.problem, first_.b, h_);
+    const Twin& longer = Longer();
+    const reference::Head head = reference::ReadHead(longer.problem, longer.b, h_);
     const reference::ForwardOracle oracle(head, kernel_.traits.numerics);
     for (int i = 0; i < head.len_q; ++i) {
       if (!IsPromised(Operand::o, i)) continue;
@@ -38,7 +39,7 @@ class Pair {
   void CompareGradients() {
     const bool stored = ReadsStoredForward(kernel_);
     const reference::Gradients x = GradientsIn(first_, stored), y = GradientsIn(second_, stored);
-    const reference::Gradients any = stored ? GradientsIn(first_, false) : x;
+    const reference::Gradients any = stored ? GradientsIn(Longer(), false) : x;
     for (const reference::Gradients* gradients : {&x, &y, &any}) {
       if (!gradients->out_of_domain.empty()) return bound_.Skip(gradients->out_of_domain);
     }
@@ -49,6 +50,13 @@ class Pair {
 
  private:
   using Matrix = reference::Gradients::Matrix;
+
+  /// Whose radius is for both: of the one that walks over more slots, where that matters.
+  const Twin& Longer() const {
+    const auto slots = [](const Twin& twin) { return twin.problem.Slots(Operand::k, twin.b); };
+    const bool each = kernel_.traits.numerics.inexact_unit_rescale != 0;
+    return each && slots(second_) > slots(first_) ? second_ : first_;
+  }
 
   reference::Gradients GradientsIn(const Twin& twin, bool stored) const {
     return reference::Backward(twin.problem, kernel_.traits.numerics, twin.b, h_, stored);
