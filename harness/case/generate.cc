@@ -64,7 +64,7 @@ Window OneWindow(int tile, Random& random) {
   const auto reach = [&] {
     const uint32_t kind = random.Below(8);
     if (kind < 2) return kind == 0 ? 0 : -1;
-    if (kind == 7) return random.Between(6, std::max(8, 3 * std::min(tile, 32)));
+    if (kind == 7) return random.Between(6, 40);
     return kind < 5 ? random.Between(1, 5) : std::max(0, tile + random.Between(-1, 1));
   };
   Window window;
@@ -282,7 +282,7 @@ void Stretch(const Domain& domain, Random& random, Case& c) {
   }
   if (domain.biases.Has(Bias::alibi) && random.Chance(60)) c.bias = Bias::alibi;
   if (c.bias == Bias::alibi) {  // it leaves something of a far key in the last of eight heads alone
-    c.heads = 8;
+    if (c.heads < 8) c.heads = 8;
     c.values = random.OneOf({Values::normal, Values::tied});
   }
   if (c.paged()) c.page_size = random.OneOf({32, 64, 128, 256});

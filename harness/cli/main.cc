@@ -1,9 +1,14 @@
 // padproof: proves that padding does not leak in masked attention kernels.
 
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX has more than <csignal>
+
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <string>
+#include <system_error>
 
 #include "harness/cli/commands.h"
 
@@ -26,10 +31,28 @@ std::string CommandsOf(const CLI::App& app) {
   return names;
 }
 
+/// `padproof mutants | head`: the reader has gone, and nobody is left to be told of it.
+bool ReaderHasGone(const std::system_error& error) { return error.code().value() == EPIPE; }
+constexpr int kReaderHasGone = 128 + SIGPIPE;  // what a shell shows of it
+
+[[noreturn]] void Terminate() {
+  try {
+    if (const auto thrown = std::current_exception()) std::rethrow_exception(thrown);
+  } catch (const std::system_error& error) {
+    if (ReaderHasGone(error)) std::_Exit(kReaderHasGone);
+    std::fprintf(stderr, "padproof: %s\n", error.what());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "padproof: %s\n", error.what());
+  } catch (...) {
+  }
+  std::abort();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  std::set_terminate(Terminate);
 
   CLI::App app{"Proves that padding does not leak in masked attention kernels."};
   app.name("padproof");
@@ -58,6 +81,9 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? padproof::kExitHolds : padproof::kExitUsage;
+  } catch (const std::system_error& error) {
+    if (ReaderHasGone(error)) return kReaderHasGone;
+    return padproof::Complain(error.what(), padproof::kExitHarness);
   } catch (const std::exception& error) {
     return padproof::Complain(error.what(), padproof::kExitHarness);
   }
