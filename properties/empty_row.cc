@@ -82,7 +82,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   Problem problem(c);
   if (auto verdict = RunForBits(kernel, problem)) return *verdict;
   for (Operand op : Outputs(kernel, c)) {
-    const bool gradient = op != Operand::o && op != Operand::lse;
+    const bool gradient = !IsOfForward(op);
     if (gradient && kernel.traits.promises.empty_row == EmptyRow::nan) continue;
     if (op == Operand::lse && c.sink) continue;  // the sink's own: lse_agreement judges it
     if (auto failure = CheckOperand(kernel, problem, op)) return Verdict::Fails(*failure);

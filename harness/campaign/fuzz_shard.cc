@@ -47,8 +47,8 @@ class FuzzShard {
       vain = found > 0 ? 0 : vain + 1;
       if (vain < kMostVain) continue;
       const bool told_something = seen_.size() > 0;
-      message_ = fmt::format("{} ended {} times with exit code {} and nothing new", fuzzer_, vain,
-                             exit_code);
+      message_ = fmt::format("{} ended {} times with exit code {} and nothing new; see {}", fuzzer_,
+                             vain, exit_code, output_);
       return log_.End(told_something ? "done" : "failed", message_);
     }
     return log_.End("done");

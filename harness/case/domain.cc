@@ -144,6 +144,12 @@ int64_t Work(const Case& c) {
   return pairs * (std::max(c.dim, c.value_dim()) + kBesideProducts);
 }
 
+void DropUnused(Case& c) {
+  if (!c.paged()) c.page_size = 0;
+  if (!c.packed() && c.pad_side == PadSide::between) c.pad_side = PadSide::right;
+  if (!IsWindow(c.mask)) c.window = {};
+}
+
 void Settle(Case& c, Set<Layout> layouts, int dim_multiple) {
   const bool tensor = c.mask_form != MaskForm::lengths;
   if ((c.paged() && (c.backward || tensor)) || (c.packed() && tensor)) {
@@ -157,9 +163,7 @@ void Settle(Case& c, Set<Layout> layouts, int dim_multiple) {
     c.holes = 0;
   }
   FitSizes(c);
-  if (!c.paged()) c.page_size = 0;
-  if (!c.packed() && c.pad_side == PadSide::between) c.pad_side = PadSide::right;
-  if (!IsWindow(c.mask)) c.window = {};
+  DropUnused(c);
   while (Work(c) > kMaxWork) Cut(c, dim_multiple);
 }
 

@@ -45,6 +45,10 @@ int64_t Work(const Case& c);
 /// Of a drawn case. It keeps a launch on the host well under a second.
 inline constexpr int64_t kMaxWork = int64_t{1} << 20;
 
+/// Puts to its default what the mask or the layout leaves without a meaning: a window, gaps between
+/// sequences, a page size.
+void DropUnused(Case& c);
+
 /// Moves what was drawn to where what a law then asked for (gradients, a mask tensor, another mask,
 /// longer sequences) is valid: a layout of `layouts` that has it, no window without its mask. What
 /// costs more than kMaxWork is cut: head dims (to multiples), heads, sequences, then lengths.

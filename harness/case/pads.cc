@@ -9,9 +9,6 @@
 namespace padproof {
 namespace {
 
-/// What a kernel computes.
-bool IsResult(Operand op) { return op == Operand::o || op == Operand::lse; }
-
 Dtype DtypeOf(const Case& c, Operand op) { return op == Operand::lse ? Dtype::f32 : c.dtype; }
 
 uint64_t Word(int x) { return static_cast<uint64_t>(x); }
@@ -72,7 +69,7 @@ uint32_t QuietNan(Dtype dtype, uint64_t hash) {
 PadRow::PadRow(const Case& c, Fill fill, Operand op, int b, int h, int pad)
     : c_(c), fill_(fill), op_(op), b_(b), h_(h), pad_(pad) {
   if (fill == Fill::zero) return;
-  if (fill == Fill::copy && IsResult(op)) fill_ = Fill::noise;  // it is not known here
+  if (fill == Fill::copy && IsOfForward(op)) fill_ = Fill::noise;  // it is not known here
   if (fill_ == Fill::noise) {
     hash_ = HashOfRow(c, op, InNoise(b, h, pad, 0));
     return;

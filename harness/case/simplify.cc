@@ -7,6 +7,7 @@
 #include <array>
 #include <utility>
 
+#include "harness/case/generate.h"
 #include "harness/case/values.h"
 
 namespace padproof {
@@ -34,12 +35,10 @@ class Candidates {
   /// Adds `c` if it is simpler, valid and new.
   void Add(Case c) {
     if (c.dim_v == c.dim) c.dim_v = 0;
-    if (!IsWindow(c.mask)) c.window = {};
+    DropUnused(c);
     const auto strided = static_cast<Operand>(c.strided);
     if (c.strided != kAllOperands && !HasTensor(c, strided)) c.strides = {};
     if (c.strides == Strides::contiguous) c.strided = kAllOperands;
-    if (!c.packed() && c.pad_side == PadSide::between) c.pad_side = PadSide::right;
-    if (!c.paged()) c.page_size = 0;
     if (!(ComplexityOf(c) < complexity_) || !Validate(c).empty()) return;
     if (std::find(list_.begin(), list_.end(), c) == list_.end()) list_.push_back(c);
   }

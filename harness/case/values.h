@@ -28,6 +28,9 @@ constexpr bool HasQueryRows(Operand op) {
 /// True when an element belongs to a query and a key: d counts keys.
 constexpr bool HasKeyColumns(Operand op) { return op == Operand::bias || op == Operand::dbias; }
 
+/// True for what a forward computes.
+constexpr bool IsOfForward(Operand op) { return op == Operand::o || op == Operand::lse; }
+
 /// True for what only a backward call has.
 constexpr bool IsOfBackward(Operand op) { return op >= Operand::d_o && op != Operand::bias; }
 

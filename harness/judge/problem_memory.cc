@@ -54,10 +54,9 @@ std::vector<Problem::Stretch> Problem::Memory() {
   };
   for (int o = 0; o < kOperands; ++o) {
     const auto op = static_cast<Operand>(o);
-    const bool forward = op == Operand::o || op == Operand::lse;
-    add(buffers_[static_cast<size_t>(o)], IsInput(op) ? Written::never
-                                          : forward   ? Written::by_forward
-                                                      : Written::always);
+    add(buffers_[static_cast<size_t>(o)], IsInput(op)       ? Written::never
+                                          : IsOfForward(op) ? Written::by_forward
+                                                            : Written::always);
   }
   for (Buffer& buffer : arrays_) add(buffer, Written::never);
   add(mask_, Written::never);

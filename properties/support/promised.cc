@@ -79,7 +79,7 @@ const char* NotRepeatable(const KernelTraits& traits, bool has_forward) {
 std::vector<Operand> RepeatableOutputs(const KernelRow& kernel, const Case& c) {
   std::vector<Operand> outputs = Outputs(kernel, c);
   if (kernel.traits.promises.determinism == Determinism::forward_only) {
-    std::erase_if(outputs, [](Operand op) { return op != Operand::o && op != Operand::lse; });
+    std::erase_if(outputs, [](Operand op) { return !IsOfForward(op); });
   }
   return outputs;
 }

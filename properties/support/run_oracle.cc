@@ -62,7 +62,7 @@ const reference::Gradients& RunOracle::GradientsOf(int b, int head_kv, bool stor
 }
 
 Proven RunOracle::Of(Operand op, const Index& at) {
-  if (op == Operand::o || op == Operand::lse) {
+  if (IsOfForward(op)) {
     const reference::ForwardRow& row = Row(at);
     const reference::Judged& judged =
         op == Operand::lse ? row.lse : row.out[static_cast<size_t>(at.d)];
