@@ -33,7 +33,7 @@ struct Arena {
 };
 
 bool SpeaksAbout(const Property& law, const KernelInfo& k) {
-  return WhyInapplicable(law, k.backend, k.traits, k.has_forward, k.has_backward,
+  return WhyInapplicable(law, k.backend, k.traits, {k.has_forward, k.has_backward},
                          k.has_host_twin) == nullptr;
 }
 

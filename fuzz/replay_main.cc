@@ -33,6 +33,12 @@ int ReplayFile(const fs::path& path) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::fprintf(stderr,
+                 "padproof: this build of a target replays what it is given, files or folders; one "
+                 "that searches is made by cmake --preset fuzz && cmake --build --preset fuzz\n");
+    return 2;
+  }
   int counts[3] = {0, 0, 0};
   bool all = false;
   for (int a = 1; a < argc; ++a) {

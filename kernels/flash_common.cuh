@@ -1,6 +1,6 @@
 // What the kernels of this folder share: tiles, strided views, conversions to and from fp32, who
-// sees whom, reductions over the lanes of a row. Lines that decide whether a pad leaks (masks,
-// clearing, rescaling, zeroing) are in the kernels, not here.
+// sees whom, reductions over the lanes of a row. The rule of the mask and the clearing of a tile's
+// tail are here; softmax, rescaling, and what an empty row or a pad gets, are in the kernels.
 
 #pragma once
 
@@ -93,7 +93,7 @@ struct Shape {
 
 inline Shape ShapeOf(const AttentionArgs& args) {
   const Mask mask = args.mask;
-  const bool causal = mask == Mask::causal_tl || mask == Mask::causal_br, window = IsWindow(mask);
+  const bool causal = IsCausal(mask), window = IsWindow(mask);
   const bool packed = args.cu_seqlens_q != nullptr;
   const int64_t* stride = args.attn_mask.stride;
   return {.heads = args.heads,

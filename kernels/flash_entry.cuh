@@ -65,9 +65,9 @@ struct Takes {
   bool pages = false;  // K and V are pages, whose table the caller checks
 };
 
-/// Null, or why a call is refused.
-inline const char* Refusal(const AttentionArgs& a, bool backward, Takes takes) {
-  if (a.struct_size != sizeof(AttentionArgs)) return "struct_size is not that of AttentionArgs";
+// Each of these is null, or why a call is refused.
+
+inline const char* RefusalOfSizes(const AttentionArgs& a) {
   if (a.batch < 0 || a.heads < 0 || a.seqlen_q < 0 || a.seqlen_k < 0) return "a size is negative";
   if (a.batch > 65535 || a.heads > 65535) return "batch and heads must be at most 65535";
   if (a.dim < 1 || a.dim > kMaxDim || a.dim_v < 1 || a.dim_v > kMaxDim) {
@@ -76,6 +76,10 @@ inline const char* Refusal(const AttentionArgs& a, bool backward, Takes takes) {
   if (a.heads > 0 && (a.heads_kv < 1 || a.heads % a.heads_kv != 0)) {
     return "heads_kv must divide heads";
   }
+  return nullptr;
+}
+
+inline const char* RefusalOfOptions(const AttentionArgs& a, Takes takes) {
   if (static_cast<uint32_t>(a.dtype) > 2u) return "the dtype must be f32, f16 or bf16";
   if (static_cast<uint32_t>(a.mask) > 4u) return "the mask must be none, causal or a window";
   if (IsWindow(a.mask) && (a.window_left < -1 || a.window_right < -1)) {
@@ -85,6 +89,17 @@ inline const char* Refusal(const AttentionArgs& a, bool backward, Takes takes) {
   if (!(a.dropout_p >= 0 && a.dropout_p < 1)) return "dropout_p must be 0 (none) or below 1";
   if (a.dropout_p > 0 && !takes.dropout) return "takes no dropout";
   if (static_cast<uint32_t>(a.mask_form) > 2u) return "mask_form is unknown";
+  if (takes.pages != (a.page_size != 0)) {
+    return takes.pages ? "page_size must be 1 or more"
+                       : "K and V in pages need a kernel that takes them";
+  }
+  if ((a.cu_seqlens_q != nullptr) != (a.cu_seqlens_k != nullptr)) {
+    return "cu_seqlens_q and cu_seqlens_k go together";
+  }
+  return nullptr;
+}
+
+inline const char* RefusalOfMasks(const AttentionArgs& a) {
   const bool has_mask = a.mask_form != MaskForm::lengths;
   if (has_mask && (a.mask != Mask::none || a.alibi_slopes != nullptr)) {
     return "a mask tensor tells of all pairs: no causal mask, window or ALiBi beside it";
@@ -93,7 +108,6 @@ inline const char* Refusal(const AttentionArgs& a, bool backward, Takes takes) {
     return "attn_mask is null or has another shape";
   }
   const bool packed = a.cu_seqlens_q != nullptr;
-  if (packed != (a.cu_seqlens_k != nullptr)) return "cu_seqlens_q and cu_seqlens_k go together";
   if (packed && has_mask) return "a mask tensor is for padded layouts";
   const bool has_bias = a.attn_bias.data != nullptr;
   if (has_bias && (packed || has_mask)) {
@@ -106,14 +120,15 @@ inline const char* Refusal(const AttentionArgs& a, bool backward, Takes takes) {
       (!has_bias || !HasShape(a.dbias, a.batch, a.heads, a.seqlen_q, a.seqlen_k))) {
     return "dbias has another shape than attn_bias";
   }
-  if (takes.pages != (a.page_size != 0)) {
-    return takes.pages ? "page_size must be 1 or more"
-                       : "K and V in pages need a kernel that takes them";
-  }
+  return nullptr;
+}
+
+inline const char* RefusalOfTensors(const AttentionArgs& a, bool backward, bool pages) {
+  const bool packed = a.cu_seqlens_q != nullptr;
   const int64_t batch = packed ? 1 : a.batch;
-  const int64_t entries_k = takes.pages ? a.k.size[0] : batch;
+  const int64_t entries_k = pages ? a.k.size[0] : batch;
   const int64_t slots_q = packed ? a.q.size[2] : a.seqlen_q;
-  const int64_t slots_k = packed ? a.k.size[2] : takes.pages ? a.page_size : a.seqlen_k;
+  const int64_t slots_k = packed ? a.k.size[2] : pages ? a.page_size : a.seqlen_k;
   const auto is_q = [&](const Tensor& t, int32_t dim) {
     return HasShape(t, batch, a.heads, slots_q, dim);
   };
@@ -130,12 +145,16 @@ inline const char* Refusal(const AttentionArgs& a, bool backward, Takes takes) {
       (!is_q(a.d_o, a.dim_v) || !is_q(a.dq, a.dim) || !is_k(a.dk, a.dim) || !is_k(a.dv, a.dim_v))) {
     return "d_o, dq, dk or dv is null or has another shape";
   }
-  if (backward && a.workspace == nullptr && a.batch * a.heads > 0 && a.seqlen_q > 0) {
+  if (backward && a.workspace == nullptr && a.batch > 0 && a.heads > 0 && a.seqlen_q > 0) {
     return "the workspace is null";
   }
-  if (packed) {
-    const bool fit = OffsetsFit(a.seqused_q, a.cu_seqlens_q, a.batch, a.seqlen_q, slots_q) &&
-                     OffsetsFit(a.seqused_k, a.cu_seqlens_k, a.batch, a.seqlen_k, slots_k);
+  return nullptr;
+}
+
+inline const char* RefusalOfLengths(const AttentionArgs& a) {
+  if (a.cu_seqlens_q != nullptr) {
+    const bool fit = OffsetsFit(a.seqused_q, a.cu_seqlens_q, a.batch, a.seqlen_q, a.q.size[2]) &&
+                     OffsetsFit(a.seqused_k, a.cu_seqlens_k, a.batch, a.seqlen_k, a.k.size[2]);
     return fit ? nullptr : "cu_seqlens must not decrease, leave the buffer or overlap seqused";
   }
   if (!LengthsFit(a.seqused_q, a.leftpad_q, a.batch, a.seqlen_q)) {
@@ -145,6 +164,16 @@ inline const char* Refusal(const AttentionArgs& a, bool backward, Takes takes) {
     return "seqused_k and leftpad_k must be given, not negative, and fit into seqlen_k";
   }
   return nullptr;
+}
+
+inline const char* Refusal(const AttentionArgs& a, bool backward, Takes takes) {
+  if (a.struct_size != sizeof(AttentionArgs)) return "struct_size is not that of AttentionArgs";
+  const char* why = RefusalOfSizes(a);
+  if (why == nullptr) why = RefusalOfOptions(a, takes);
+  if (why == nullptr) why = RefusalOfMasks(a);
+  if (why == nullptr) why = RefusalOfTensors(a, backward, takes.pages);
+  if (why == nullptr) why = RefusalOfLengths(a);
+  return why;
 }
 
 /// Calls f with a value of the storage type.

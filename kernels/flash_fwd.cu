@@ -2,12 +2,12 @@
 // takes weights on their way to V, not out of the row sum.
 //
 // Contract: pads of Q, K and V may hold any bits and never enter arithmetic: what is loaded is
-// bounded by the real lengths. A query that sees no key gets O = 0 and LSE = -inf, and so does
-// every padded query slot; every element of O and LSE is written, inputs are not. LSE is the
-// natural logarithm. All arithmetic is fp32, P included; O is rounded once, when it is stored. A
-// NaN in a real token stays visible: in the rows that see it, and, as in other tiled kernels, for V
-// also in rows of the same tile that the causal mask keeps from it (P = 0, but 0 * NaN is NaN). A
-// call gives the same bits whenever it is repeated.
+// bounded by the real lengths. A query that sees no key gets O = 0 and LSE = -inf (with a sink: the
+// sink), and so does every padded query slot (always -inf); every element of O and LSE is written,
+// inputs are not. LSE is the natural logarithm. All arithmetic is fp32, P included; O is rounded
+// once, when it is stored. A NaN in a real token stays visible: in the rows that see it, and, as in
+// other tiled kernels, for V also in rows of the same tile that the causal mask keeps from it (P =
+// 0, but 0 * NaN is NaN). A call gives the same bits whenever it is repeated.
 
 #include "kernels/flash_entry.cuh"
 

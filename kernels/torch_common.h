@@ -74,7 +74,7 @@ inline at::Tensor Keep(const AttentionArgs& args) {
       if (i < 0 || i >= len_q) continue;
       const int32_t at = IsBottomRight(args.mask) ? i + len_k - len_q : i;
       int32_t first = 0, end = len_k;
-      if (args.mask == Mask::causal_tl || args.mask == Mask::causal_br) end = at + 1;
+      if (IsCausal(args.mask)) end = at + 1;
       if (IsWindow(args.mask) && args.window_left >= 0) first = at - args.window_left;
       if (IsWindow(args.mask) && args.window_right >= 0) end = at + args.window_right + 1;
       end = std::clamp(end, 0, len_k);

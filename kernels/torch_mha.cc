@@ -242,8 +242,7 @@ constexpr const char* kSourceFast =
     "pytorch/pytorch#75493, #190486: a query whose keys are all masked gives NaN; #101967: a zero "
     "weight times a masked NaN reaches the output";
 
-constexpr NumericsProfile kModule32{.exp_error = 41 * 0x1p-24,  // softmax: exp_u20, 20 ulp
-                                    .tile_keys = 1 << 20};
+constexpr NumericsProfile kModule32{.exp_error = kExpU20, .tile_keys = 1 << 20};
 // Every step is stored; softmax widens to fp32 and rounds its weights once.
 constexpr NumericsProfile Module16(Dtype dtype) {
   NumericsProfile profile = Eager16(dtype);

@@ -10,6 +10,7 @@
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu_backward.h>
 
+#include "harness/judge/numerics_profiles.h"
 #include "kernels/torch_common.h"
 
 namespace padproof {
@@ -75,9 +76,6 @@ constexpr const char* kSource =
     "pytorch/pytorch#101967: a NaN in a masked key or value reaches the output, since the mask is "
     "added to the score and its zero weight multiplied";
 
-constexpr NumericsProfile kFloat{.exp_error = 41 * 0x1p-24,  // exp_u20: 20 ulp, #115151
-                                 .tile_keys = 512};
-
 // P rounds to f16 or bf16: the larger error of the two and the larger underflow. exp is fexp_u20
 // (#151441), off by at most 1.13e-4 over all floats in [-87, 0].
 constexpr NumericsProfile kHalf{
@@ -111,7 +109,7 @@ PADPROOF_KERNEL({.name = "torch_sdpa_flash.bool",
                  .file = kFile,
                  .summary = "LibTorch SDPA, CPU flash backend, bool mask, fp32",
                  .source = kSource,
-                 .traits = TraitsOf(SetOf(Dtype::f32), kFloat, MaskForm::boolean),
+                 .traits = TraitsOf(SetOf(Dtype::f32), TorchCpu(), MaskForm::boolean),
                  .forward = ForwardPublic,
                  .backward = BackwardPublic,
                  .workspace_bytes = nullptr});
@@ -121,7 +119,7 @@ PADPROOF_KERNEL({.name = "torch_sdpa_flash.additive",
                  .file = kFile,
                  .summary = "LibTorch CPU flash operator, additive mask, fp32",
                  .source = kSource,
-                 .traits = TraitsOf(SetOf(Dtype::f32), kFloat, MaskForm::additive),
+                 .traits = TraitsOf(SetOf(Dtype::f32), TorchCpu(), MaskForm::additive),
                  .forward = ForwardOperator,
                  .backward = BackwardOperator,
                  .workspace_bytes = nullptr});

@@ -17,6 +17,7 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/softmax.h>
 
+#include "harness/judge/numerics_profiles.h"
 #include "kernels/torch_common.h"
 
 namespace padproof {
@@ -179,7 +180,7 @@ constexpr const char* kSource =
 
 // fp32 from load to store, the softmax in one piece. exp_u20 in softmax; libm in _masked_softmax,
 // whose row sum is a double.
-constexpr NumericsProfile kVectorExp{.exp_error = 41 * 0x1p-24, .tile_keys = 1 << 20};
+constexpr NumericsProfile kVectorExp{.exp_error = kExpU20, .tile_keys = 1 << 20};
 constexpr NumericsProfile kLibmExp{.tile_keys = 1 << 20};
 
 constexpr KernelTraits TraitsOf(const NumericsProfile& numerics, Set<Mask> masks) {

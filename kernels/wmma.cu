@@ -3,13 +3,14 @@
 //
 // Contract: operands are f16 or bf16. Pads of Q, K and V may hold any bits and never enter
 // arithmetic: rows beyond the real lengths and columns beyond the head dims are zeros in shared
-// memory. A query that sees no key gets O = 0 and LSE = -inf, and so does every padded query slot;
-// every element of O and LSE is written, inputs are not. LSE is the natural logarithm. P is rounded
-// to the operands' type before it meets V, the row sum adds it unrounded; all else is fp32, and O
-// is rounded once, when it is stored. A NaN in a real token shows in the rows that see it. It
-// reaches no other row, and infinity does not either: a tile whose V holds one is not multiplied by
-// tensor cores, which would spread it by 0 * NaN (on a device, that tile is then summed in another
-// order). A call gives the same bits whenever it is repeated.
+// memory. A query that sees no key gets O = 0 and LSE = -inf (with a sink: the sink), and so does
+// every padded query slot (always -inf); every element of O and LSE is written, inputs are not. LSE
+// is the natural logarithm. P is rounded to the operands' type before it meets V, the row sum adds
+// it unrounded; all else is fp32, and O is rounded once, when it is stored. A NaN in a real token
+// shows in the rows that see it. It reaches no other row, and infinity does not either: a tile
+// whose V holds one is not multiplied by tensor cores, which would spread it by 0 * NaN (on a
+// device, that tile is then summed in another order). A call gives the same bits whenever it is
+// repeated.
 //
 // A fragment does not tell which row an element belongs to, so what is done row by row (softmax,
 // rescaling) is done in shared memory: scores, P and the accumulator live there.

@@ -19,8 +19,6 @@
 namespace padproof {
 namespace {
 
-constexpr bool IsCausal(Mask mask) { return mask == Mask::causal_tl || mask == Mask::causal_br; }
-
 const char* Inapplicable(const KernelTraits& traits, bool has_forward, bool) {
   if (traits.promises.output == OutputOf::attention) return "query_independence says more";
   if (!has_forward) return "has no forward";

@@ -55,8 +55,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   if (c.mask != Mask::causal_tl) return Verdict::NotApplicable("needs mask=causal:tl");
   if (const char* why = MovesDropped(kernel.traits, c)) return Verdict::NotApplicable(why);
   const Case cut = Cut(c);
-  const std::string why =
-      Unsupported(kernel.traits, kernel.forward != nullptr, kernel.backward != nullptr, cut);
+  const std::string why = Unsupported(kernel.traits, PassesOf(kernel), cut);
   if (!why.empty()) return Verdict::NotApplicable("the prefix: " + why);
   Problem whole(c), prefix(cut);
   for (int b = 0; b < c.batch(); ++b) {

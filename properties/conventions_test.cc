@@ -38,7 +38,7 @@ bool IsAccusedBy(const KernelRow& row, const char* law) {
 std::string Accusations(const KernelRow& row) {
   std::string text;
   for (const Property* law : Properties()) {
-    if (WhyInapplicable(*law, row.backend, row.traits, true, true, false) != nullptr) continue;
+    if (WhyInapplicable(*law, row.backend, row.traits, {true, true}, false) != nullptr) continue;
     const std::string line = Accusation(row, *law, 200);
     if (!line.empty()) text += line + "\n";
   }

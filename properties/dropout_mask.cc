@@ -6,8 +6,9 @@
 //     #{m = m'} <= N a + N / 128 + sqrt(N L),   a = p^2 + (1 - p)^2
 //
 // for m' = m of any later batch entry, of any later query head, of the next entry and the head
-// before, of the query or the key 1, 16, 32, 64, 128, 256 and a tile further on, and under a seed
-// that differs in one bit; N counts the pairs that both see.
+// before, of the query or the key 1, 16, 32, 64, 128, 256 and a tile further on, and, under the
+// next seed or one that differs in one bit, of the same pair and of the query, key, head and batch
+// entry beside it; N counts the pairs that both see.
 //
 // Preconditions: the row has dropout. L = 60 ln 2: by Hoeffding's inequality a mask of independent
 // draws breaks any one of these with a probability below 2^-58; agreements of neighbours in a row
@@ -98,9 +99,9 @@ void ForEachPairSeen(const Problem& problem, Visit visit) {
 
 bool IsSeen(const Problem& problem, const Index& at, int j) {
   const Case& c = problem.c();
-  return at.b < c.batch() && at.h >= 0 && at.h < c.heads &&
-         at.i < problem.RealRows(Operand::q, at.b) && j < problem.RealRows(Operand::k, at.b) &&
-         problem.Keeps(at, j);
+  return at.b >= 0 && at.b < c.batch() && at.h >= 0 && at.h < c.heads && at.i >= 0 &&
+         at.i < problem.RealRows(Operand::q, at.b) && j >= 0 &&
+         j < problem.RealRows(Operand::k, at.b) && problem.Keeps(at, j);
 }
 
 Failure Alike(const std::string& where, std::string expected, std::string got) {
@@ -125,28 +126,51 @@ std::optional<Failure> JudgeRate(const Problem& problem, double p) {
                std::to_string(kept) + " of " + std::to_string(pairs));
 }
 
-std::optional<Failure> JudgeStep(const Problem& problem, double p, const Step& step) {
+/// `other` is the problem itself, or the same under another seed.
+std::optional<Failure> JudgeStep(const Problem& problem, const Problem& other, double p,
+                                 const Step& step) {
   Agreement agreement;
   ForEachPairSeen(problem, [&](const Index& at, int j) {
     const Index to{at.b + step.b, at.h + step.h, at.i + step.i, 0};
     const int key = j + step.j;
-    if (!IsSeen(problem, to, key)) return;
-    agreement.Add(problem.IsDropped(at, j) == problem.IsDropped(to, key));
+    if (!IsSeen(other, to, key)) return;
+    agreement.Add(problem.IsDropped(at, j) == other.IsDropped(to, key));
   });
   if (agreement.IsPlausible(p)) return std::nullopt;
   return Alike(std::string("a pair and that of ") + step.what, "drawn by themselves",
                "alike at " + agreement.Text());
 }
 
-std::optional<Failure> JudgeSeeds(const Problem& problem, const Problem& other, double p) {
-  Agreement agreement;
-  ForEachPairSeen(problem, [&](const Index& at, int j) {
-    if (!other.Keeps(at, j)) return;
-    agreement.Add(problem.IsDropped(at, j) == other.IsDropped(at, j));
-  });
-  if (agreement.IsPlausible(p)) return std::nullopt;
-  return Alike("a pair under two seeds that differ in one bit", "drawn by themselves",
-               "alike at " + agreement.Text());
+std::vector<Step> StepsWithin(const Case& c, const KernelTraits& traits) {
+  std::vector<Step> steps{{"the next query", 0, 0, 1, 0},
+                          {"the next key", 0, 0, 0, 1},
+                          {"the query a tile further on", 0, 0, traits.tile_q, 0},
+                          {"the key a tile further on", 0, 0, 0, traits.tile_k},
+                          {"the next sequence and the head before", 1, -1, 0, 0}};
+  for (int far : {16, 32, 64, 128, 256}) {
+    steps.push_back({"a query further on", 0, 0, far, 0});
+    steps.push_back({"a key further on", 0, 0, 0, far});
+  }
+  for (int b = 1; b < c.batch(); ++b) steps.push_back({"another sequence", b, 0, 0, 0});
+  for (int h = 1; h < c.heads; ++h) steps.push_back({"another head", 0, h, 0, 0});
+  return steps;
+}
+
+std::vector<Step> StepsToAnotherSeed() {
+  std::vector<Step> steps{{"the same query and key under another seed", 0, 0, 0, 0}};
+  for (int by : {1, -1}) {
+    steps.push_back({"a query beside it under another seed", 0, 0, by, 0});
+    steps.push_back({"a key beside it under another seed", 0, 0, 0, by});
+    steps.push_back({"a head beside it under another seed", 0, by, 0, 0});
+    steps.push_back({"a sequence beside it under another seed", by, 0, 0, 0});
+  }
+  return steps;
+}
+
+/// One bit of the seed, or those in which the next one differs from it.
+uint64_t BitsToFlip(const Case& c) {
+  const uint64_t draw = HashOf({c.seed, 29}), seed = DropoutSeedOf(c);
+  return draw % 2 == 0 ? uint64_t{1} << (draw >> 58) : seed ^ (seed + 1);
 }
 
 Verdict Check(const KernelRow& kernel, const Case& original) {
@@ -156,24 +180,16 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   Problem problem(c);
   if (auto verdict = ReadDropped(kernel, problem)) return *verdict;
   if (auto failure = JudgeRate(problem, p)) return Verdict::Fails(*failure);
-  std::vector<Step> steps{{"the next query", 0, 0, 1, 0},
-                          {"the next key", 0, 0, 0, 1},
-                          {"the query a tile further on", 0, 0, kernel.traits.tile_q, 0},
-                          {"the key a tile further on", 0, 0, 0, kernel.traits.tile_k},
-                          {"the next sequence and the head before", 1, -1, 0, 0}};
-  for (int far : {16, 32, 64, 128, 256}) {
-    steps.push_back({"a query further on", 0, 0, far, 0});
-    steps.push_back({"a key further on", 0, 0, 0, far});
-  }
-  for (int b = 1; b < c.batch(); ++b) steps.push_back({"another sequence", b, 0, 0, 0});
-  for (int h = 1; h < c.heads; ++h) steps.push_back({"another head", 0, h, 0, 0});
-  for (const Step& step : steps) {
-    if (auto failure = JudgeStep(problem, p, step)) return Verdict::Fails(*failure);
+  for (const Step& step : StepsWithin(c, kernel.traits)) {
+    if (auto failure = JudgeStep(problem, problem, p, step)) return Verdict::Fails(*failure);
   }
   Problem other(c);
-  other.FlipDropoutSeed(uint64_t{1} << (HashOf({c.seed, 29}) >> 58));
+  other.FlipDropoutSeed(BitsToFlip(c));
   if (auto verdict = ReadDropped(kernel, other)) return *verdict;
-  return HoldsUnless(JudgeSeeds(problem, other, p));
+  for (const Step& step : StepsToAnotherSeed()) {
+    if (auto failure = JudgeStep(problem, other, p, step)) return Verdict::Fails(*failure);
+  }
+  return Verdict::Holds();
 }
 
 PADPROOF_PROPERTY({.name = "dropout_mask",

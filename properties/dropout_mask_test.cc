@@ -53,7 +53,7 @@ TEST(ReadDropped, SaysTheSameFromOutputsAndFromGradients) {
     Case c = Generate(domain, random, n % 101);
     c.dropout = 20;
     c.backward = true;
-    if (Unsupported(forward.traits, true, true, c) != "") continue;
+    if (Unsupported(forward.traits, {true, true}, c) != "") continue;
     Problem from_o(c), from_dv(c);
     ASSERT_FALSE(ReadDropped(forward, from_o)) << Print(c);
     ASSERT_FALSE(ReadDropped(backward, from_dv)) << Print(c);

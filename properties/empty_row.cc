@@ -90,12 +90,14 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   return Verdict::Holds();
 }
 
-PADPROOF_PROPERTY({.name = "empty_row",
-                   .statement = "a query that sees no key gives O = 0, LSE = -inf, gradients 0",
-                   .inapplicable = Inapplicable,
-                   .prepare = Prepare,
-                   .check = Check,
-                   .about_attention = true});
+PADPROOF_PROPERTY(
+    {.name = "empty_row",
+     .statement = "a query that sees no key gives what its row promises: O = 0, LSE = -inf, "
+                  "gradients 0 unless it says otherwise",
+     .inapplicable = Inapplicable,
+     .prepare = Prepare,
+     .check = Check,
+     .about_attention = true});
 
 }  // namespace
 }  // namespace padproof

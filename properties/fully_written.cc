@@ -6,7 +6,7 @@
 // bit for bit, over every element that the row promises to write: real tokens always, pads unless
 // the row leaves them untouched, in which case pads must still hold the pattern.
 //
-// Preconditions: none.
+// Preconditions: the row repeats its bits, of the forward or of both passes.
 //
 // Two patterns (NaN in every dtype, and a plain finite number) because one alone is hidden by fmax
 // or by a result that happens to equal it. The same launch twice has the same arithmetic, so any

@@ -40,15 +40,12 @@ Case Elsewise(const KernelRow& kernel, Case c) {
 /// Nothing when there is no such call, or x is still right after it.
 std::optional<Verdict> JudgeAfterOther(const KernelRow& kernel, const Case& c) {
   const Case other = Elsewise(kernel, c);
-  const bool has_forward = kernel.forward != nullptr, has_backward = kernel.backward != nullptr;
-  if (!Unsupported(kernel.traits, has_forward, has_backward, other).empty()) return std::nullopt;
+  if (!Unsupported(kernel.traits, PassesOf(kernel), other).empty()) return std::nullopt;
   Problem elsewise(other);
   if (RunForBits(kernel, elsewise)) return std::nullopt;
   for (const char* name : {"oracle_agreement", "lse_agreement", "gradient_agreement"}) {
     const Property& law = *FindProperty(name);
-    if (WhyInapplicable(law, kernel.backend, kernel.traits, has_forward, has_backward, false)) {
-      continue;
-    }
+    if (WhyInapplicable(law, kernel.backend, kernel.traits, PassesOf(kernel), false)) continue;
     Verdict verdict = law.check(kernel, c);
     if (verdict.outcome != Outcome::fails) continue;
     verdict.failure.note = "after a call of the same shape with other lengths, mask and scale; " +

@@ -62,8 +62,7 @@ Verdict Check(const KernelRow& kernel, const Case& c) {
     std::optional<Problem> problem;
     const Twin twin = Alone(padded, b, problem);
     Problem& alone = *problem;
-    const std::string why = Unsupported(kernel.traits, kernel.forward != nullptr,
-                                        kernel.backward != nullptr, alone.c());
+    const std::string why = Unsupported(kernel.traits, PassesOf(kernel), alone.c());
     if (!why.empty()) {
       refused = Verdict::NotApplicable("alone: " + why);
       continue;

@@ -72,11 +72,13 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   return pads > 0 ? Verdict::Holds() : Verdict::NotApplicable("no padded query");
 }
 
-PADPROOF_PROPERTY({.name = "pad_outputs_zero",
-                   .statement = "at padded queries O is exactly zero and LSE is -inf",
-                   .inapplicable = Inapplicable,
-                   .prepare = Prepare,
-                   .check = Check});
+PADPROOF_PROPERTY(
+    {.name = "pad_outputs_zero",
+     .statement = "at padded queries O is exactly zero and LSE what an empty row has (-inf "
+                  "unless the row promises otherwise)",
+     .inapplicable = Inapplicable,
+     .prepare = Prepare,
+     .check = Check});
 
 }  // namespace
 }  // namespace padproof

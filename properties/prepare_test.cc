@@ -25,8 +25,8 @@ void ExpectCases(const Property& law, const KernelInfo& kernel) {
 
 void ExpectCasesOfEveryLaw(const KernelInfo& kernel) {
   for (const Property* law : Properties()) {
-    const char* why = WhyInapplicable(*law, kernel.backend, kernel.traits, kernel.has_forward,
-                                      kernel.has_backward, true);
+    const char* why = WhyInapplicable(*law, kernel.backend, kernel.traits,
+                                      {kernel.has_forward, kernel.has_backward}, true);
     if (why == nullptr) ExpectCases(*law, kernel);
   }
 }

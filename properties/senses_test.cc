@@ -164,7 +164,7 @@ std::vector<const Property*> LawsOfTheRow() {
   const KernelRow row = SlippingRow();
   std::vector<const Property*> laws = Properties();
   std::erase_if(laws, [&](const Property* law) {
-    return WhyInapplicable(*law, row.backend, row.traits, true, true, false) != nullptr;
+    return WhyInapplicable(*law, row.backend, row.traits, {true, true}, false) != nullptr;
   });
   return laws;
 }

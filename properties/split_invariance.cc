@@ -110,8 +110,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   const int longest = *std::max_element(c.lens_k.begin(), c.lens_k.end());
   const int m = static_cast<int>((HashOf({c.seed, 16}) >> 32) % static_cast<uint64_t>(longest + 1));
   for (bool last : {false, true}) {
-    const std::string why =
-        Unsupported(traits, true, kernel.backward != nullptr, PartOf(c, m, last));
+    const std::string why = Unsupported(traits, PassesOf(kernel), PartOf(c, m, last));
     if (!why.empty()) return Verdict::NotApplicable("a part: " + why);
   }
   Problem whole(c), before = Part(whole, m, false), after = Part(whole, m, true);

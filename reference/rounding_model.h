@@ -1,7 +1,8 @@
-// The sharp bound for kernels that round P to 16 bits before P*V (tier T2). The generic bound must
-// allow every P_ij to round either way; here the tiling is known, so that most of them round one
-// way only, and the radius shrinks to fp32 size. Which tiling a kernel has is never asked: a tensor
-// is explained if one of the usual ones explains all of it. Derivation: reference/derivations.md.
+// The sharp bound for kernels that round P to 16 bits before P*V (T2 of `padproof bench
+// tolerance`). The generic bound must allow every P_ij to round either way; here the tiling is
+// known, so that most of them round one way only, and the radius shrinks to fp32 size. Which tiling
+// a kernel has is never asked: a tensor is explained if one of the usual ones explains all of it.
+// Derivation: reference/derivations.md.
 
 #pragma once
 

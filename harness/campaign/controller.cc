@@ -1,9 +1,7 @@
 #include "harness/campaign/controller.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX has more than <csignal>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +13,8 @@
 #include <set>
 #include <thread>
 
+#include "harness/base/file.h"
+#include "harness/base/seconds.h"
 #include "harness/campaign/in_flight.h"
 #include "harness/drivers/child.h"
 #include "harness/drivers/identity.h"
@@ -24,7 +24,6 @@ namespace padproof {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
 
 constexpr auto kNap = std::chrono::milliseconds(100);
 constexpr double kDiskSeconds = 2;     // between looks at the disk
@@ -32,29 +31,6 @@ constexpr double kTellSeconds = 60;    // between lines of progress
 constexpr double kEndSeconds = 45;     // for a shard to end by itself once its time is over
 constexpr int kMostVainAttempts = 3;   // in succession, without a case judged
 constexpr double kAgainSeconds = 0.5;  // before a shard is started again
-
-double Since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// The lock of a directory, held as long as its process lives.
-class Lock {
- public:
-  explicit Lock(const std::string& directory)
-      : fd_(open((directory + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
-    held_ = fd_ >= 0 && flock(fd_, LOCK_EX | LOCK_NB) == 0;
-  }
-  ~Lock() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
-  bool held() const { return held_; }
-
- private:
-  int fd_;
-  bool held_ = false;
-};
 
 /// One shard of a round, attempt after attempt.
 class ShardKeeper {
@@ -71,7 +47,7 @@ class ShardKeeper {
     if (over_) return false;
     if (!child_) {
       if (left <= 0 || StopAsked(directory_)) return over_ = true, false;
-      if (Since(ended_) >= kAgainSeconds) Start(left);
+      if (SecondsSince(ended_) >= kAgainSeconds) Start(left);
       return !over_;
     }
     if (child_->Ended()) {
@@ -123,7 +99,7 @@ class ShardKeeper {
       sequence_ = now;
       moved_ = Clock::now();
     }
-    return Since(moved_) > settings_.wedged_seconds || left < -kEndSeconds;
+    return SecondsSince(moved_) > settings_.wedged_seconds || left < -kEndSeconds;
   }
 
   /// A process that waits in a driver does not die when it is killed: nobody waits for it.
@@ -212,8 +188,9 @@ class Controller {
     bool full = false;
     for (bool at_work = true; at_work; std::this_thread::sleep_for(kNap)) {
       at_work = false;
-      for (ShardKeeper& shard : shards) at_work = shard.Keep(seconds - Since(start)) || at_work;
-      used_ = used + Since(start);
+      for (ShardKeeper& shard : shards)
+        at_work = shard.Keep(seconds - SecondsSince(start)) || at_work;
+      used_ = used + SecondsSince(start);
       if (Due(looked_, kDiskSeconds)) {
         WriteClock(directory_, used_);
         full = IsFull();
@@ -230,7 +207,7 @@ class Controller {
   }
 
   static bool Due(Clock::time_point& last, double seconds) {
-    if (Since(last) < seconds) return false;
+    if (SecondsSince(last) < seconds) return false;
     last = Clock::now();
     return true;
   }
@@ -290,15 +267,15 @@ int64_t BytesBelow(const std::string& directory) {
   return bytes;
 }
 
-bool IsControlled(const std::string& directory) { return !Lock(directory).held(); }
+bool IsControlled(const std::string& directory) { return !FolderLock(directory).held(); }
 
 Result<CampaignEnd> RunCampaign(const std::string& directory, const CampaignSettings& settings,
                                 const std::function<void(const std::string&)>& tell) {
-  auto lock = std::make_unique<Lock>(directory);
+  auto lock = std::make_unique<FolderLock>(directory);
   // Who asks whether somebody is at work holds it for a moment.
   for (int n = 0; n < 10 && !lock->held(); ++n) {
     std::this_thread::sleep_for(kNap);
-    lock = std::make_unique<Lock>(directory);
+    lock = std::make_unique<FolderLock>(directory);
   }
   if (!lock->held()) {
     return Error{directory + ": its controller is at work; see 'padproof campaign status'"};

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <set>
 
+#include "harness/base/random.h"
 #include "harness/campaign/shard_common.h"
 #include "harness/drivers/child.h"
 
@@ -61,19 +62,26 @@ class FuzzShard {
   }
   std::string Corpus() const { return CorpusOf(log_.directory(), fuzzer_); }
 
-  std::vector<std::string> Command() const {
+  /// libFuzzer takes 32 bits, and 0 for "choose one".
+  uint32_t Seed() const {
     const Attempt& a = log_.attempt();
-    return {
-        fuzzer_,
-        fmt::format("-max_total_time={}", std::max(1, static_cast<int>(log_.left()))),
-        fmt::format("-seed={}", 1 + a.round * 100000 + a.shard * 1000 + a.attempt * 100 + runs_),
-        fmt::format("-timeout={}", static_cast<int>(log_.settings().deadline_seconds) + 1),
-        "-artifact_prefix=" + log_.folder() + "/artifacts/",
-        "-reload=0",
-        "-rss_limit_mb=0",
-        "-print_final_stats=1",
-        log_.folder() + "/units",
-        Corpus()};
+    const auto number = [](int n) { return static_cast<uint64_t>(n); };
+    return 1 + static_cast<uint32_t>(HashOf({log_.settings().seed, number(a.round), number(a.shard),
+                                             number(a.attempt), number(runs_)}) >>
+                                     33);
+  }
+
+  std::vector<std::string> Command() const {
+    return {fuzzer_,
+            fmt::format("-max_total_time={}", std::max(1, static_cast<int>(log_.left()))),
+            fmt::format("-seed={}", Seed()),
+            fmt::format("-timeout={}", static_cast<int>(log_.settings().deadline_seconds) + 1),
+            "-artifact_prefix=" + log_.folder() + "/artifacts/",
+            "-reload=0",
+            "-rss_limit_mb=0",
+            "-print_final_stats=1",
+            log_.folder() + "/units",
+            Corpus()};
   }
 
   /// The exit code of the target; 0 as well when it was told to end. -1: it cannot be started.

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "harness/base/file.h"
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/identity.h"
 #include "harness/drivers/promote.h"

@@ -9,6 +9,7 @@
 
 #include "harness/campaign/controller.h"
 #include "harness/case/simplify.h"
+#include "harness/report/failure.h"
 #include "harness/report/style.h"
 
 namespace padproof {
@@ -120,7 +121,7 @@ std::string FindingText(const CampaignState& s, const CampaignFinding& f) {
   text += fmt::format("  found   in round {}; {} cases so far\n", f.round,
                       std::max<int64_t>(1, CasesOf(s, f.identity)));
   if (!f.note.empty()) text += fmt::format("  note    {}\n", f.note);
-  text += fmt::format("  replay  padproof replay '{}'\n", Print(f.entry));
+  text += fmt::format("  replay  {}\n", ReplayCommand(f.entry));
   if (!f.saved.empty()) text += fmt::format("  saved   {}\n", f.saved);
   return text;
 }
@@ -239,8 +240,8 @@ std::string ReportJUnit(const CampaignState& s) {
     failures += begin != end;
     for (auto at = begin; at != end; ++at) {
       const CampaignFinding& f = *at->second;
-      cases += fmt::format("      <failure message=\"{}\">padproof replay '{}'</failure>\n",
-                           Escaped(Story(f)), Escaped(Print(f.entry)));
+      cases += fmt::format("      <failure message=\"{}\">{}</failure>\n", Escaped(Story(f)),
+                           Escaped(ReplayCommand(f.entry)));
     }
     cases += "    </testcase>\n";
   }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "harness/base/seconds.h"
 #include "harness/campaign/shard_common.h"
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/device_rows.h"
@@ -133,9 +134,7 @@ bool ShardLog::Begin() {
   return true;
 }
 
-double ShardLog::elapsed() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-}
+double ShardLog::elapsed() const { return SecondsSince(start_); }
 
 bool ShardLog::IsOver() const { return left() <= 0 || StopAsked(directory_); }
 

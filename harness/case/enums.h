@@ -41,6 +41,7 @@ enum class Strides : int32_t {
 enum class Mask : int32_t { none = 0, causal_tl = 1, causal_br = 2, window_tl = 3, window_br = 4 };
 
 constexpr bool IsWindow(Mask mask) { return mask == Mask::window_tl || mask == Mask::window_br; }
+constexpr bool IsCausal(Mask mask) { return mask == Mask::causal_tl || mask == Mask::causal_br; }
 constexpr bool IsBottomRight(Mask mask) {
   return mask == Mask::causal_br || mask == Mask::window_br;
 }
@@ -120,9 +121,8 @@ struct Schedule {
 ///               largest finite f16; in f32 and bf16, where the unnormalised sum has no more range
 ///               than V, 2^-19 to 2^-18 of the largest finite value
 ///   subnormal   normal Q and K; V subnormal in the storage type
-///   sunken      every logit near -70000: below the finite sentinels (-1e4, -5e4) that kernels take
-///   for
-///               minus infinity
+///   sunken      every logit near -70000: below the finite sentinels (-1e4, -5e4) that some kernels
+///               take for minus infinity
 enum class Values : int32_t {
   normal = 0,
   large,

@@ -199,7 +199,7 @@ KeyRange VisibleKeys(const Case& c, int b, int i) {
   const int len_q = c.lens_q[static_cast<size_t>(b)], len_k = c.lens_k[static_cast<size_t>(b)];
   const int at = IsBottomRight(c.mask) ? i + len_k - len_q : i;
   KeyRange keys{0, len_k};
-  if (c.mask == Mask::causal_tl || c.mask == Mask::causal_br) keys.last = at + 1;
+  if (IsCausal(c.mask)) keys.last = at + 1;
   if (c.window.left >= 0) keys.first = at - c.window.left;
   if (c.window.right >= 0) keys.last = at + c.window.right + 1;
   keys.last = std::clamp(keys.last, 0, len_k);

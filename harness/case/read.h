@@ -2,10 +2,10 @@
 
 #pragma once
 
-#include <charconv>
 #include <string>
 #include <string_view>
 
+#include "harness/base/words.h"
 #include "harness/case/enums.h"
 
 namespace padproof {
@@ -13,9 +13,7 @@ namespace padproof {
 /// Whole unsigned number, nothing around it.
 template <class T>
 bool ReadNumber(std::string_view text, T& value) {
-  if (text.empty() || text.front() == '-') return false;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
+  return !text.starts_with('-') && ReadWhole(text, value);
 }
 
 // Readers store the value and return "", or return what they expected.

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "harness/base/printable.h"
+#include "harness/base/words.h"
 #include "harness/case/case.h"
 #include "harness/case/read.h"
 #include "harness/case/values.h"
@@ -299,7 +300,7 @@ Error At(size_t column, const std::string& message) {
 
 std::string AllNames() {
   std::string names;
-  for (const Field& field : kFields) names += (names.empty() ? "" : ", ") + std::string(field.name);
+  for (const Field& field : kFields) AppendTo(names, field.name);
   return names;
 }
 

@@ -171,7 +171,10 @@ void AddBenchRatios(CLI::App& bench, int& exit_code) {
   auto flags = std::make_shared<RatioFlags>();
   CLI::App* command = bench.add_subcommand(
       "ratios", "how near the kernels come to their bounds, beside what they came to before");
-  AddSearchFlags(*command, *flags);
+  AddFilterFlags(*command, *flags);
+  AddBudgetFlags(*command, *flags);
+  AddTimeFlag(*command, flags->seconds);
+  AddSaveFlags(*command, *flags);
   command->add_option("--table", flags->table, "(default: kernels/ratios.txt of the source tree)");
   command->add_flag("--write", flags->write, "replaces the table");
   command->add_flag("--strict", flags->strict, "a jump is red, and so is nothing to compare with");

@@ -129,9 +129,7 @@ void AddBenchSpeed(CLI::App& bench, int& exit_code) {
   auto flags = std::make_shared<SearchFlags>();
   CLI::App* command =
       bench.add_subcommand("speed", "cases a second on one core, by kernel and law");
-  command->add_option("--kernel", flags->kernels, "kernels: globs, comma separated")
-      ->capture_default_str();
-  command->add_option("--law", flags->laws, "laws: globs, comma separated")->capture_default_str();
+  AddFilterFlags(*command, *flags);
   command->add_option("--cases", flags->cases, "cases a cell of the table")
       ->check(CLI::Range(1, 1000000000))
       ->capture_default_str();

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <memory>
 
+#include "harness/base/file.h"
+#include "harness/base/words.h"
 #include "harness/campaign/controller.h"
 #include "harness/campaign/merge.h"
 #include "harness/campaign/report.h"
@@ -66,15 +68,18 @@ std::string Complete(CampaignFlags& flags) {
   if (flags.fuzzers.empty()) {
     s.fuzzers = BuiltFuzzers();
   } else if (flags.fuzzers != "none") {
-    for (size_t at = 0; at <= flags.fuzzers.size();) {
-      const size_t end = std::min(flags.fuzzers.find(',', at), flags.fuzzers.size());
-      s.fuzzers.push_back(fs::absolute(flags.fuzzers.substr(at, end - at)).string());
-      at = end + 1;
+    for (const std::string& fuzzer : SplitAtCommas(flags.fuzzers)) {
+      s.fuzzers.push_back(fs::absolute(fuzzer).string());
     }
   }
   for (const std::string& fuzzer : s.fuzzers) {
     std::error_code ignored;
-    if (!fs::exists(fuzzer, ignored)) return fuzzer + ": no such fuzz target";
+    if (!fs::exists(fuzzer, ignored)) {
+      return fuzzer +
+             ": no such fuzz target; cmake --preset fuzz && cmake --build --preset fuzz makes "
+             "those of "
+             "build/fuzz";
+    }
   }
   s.corpora = fs::absolute(s.corpora).string();
   return {};
@@ -109,7 +114,9 @@ int Control(const std::string& directory, const CampaignSettings& settings) {
     case CampaignEnd::nothing_runs:
       break;
   }
-  return Complain(directory + ": no shard can run; its log says more", kExitHarness);
+  return Complain(
+      directory + ": no shard can run; why is said above, and in " + directory + "/rounds/*/*/log",
+      kExitHarness);
 }
 
 int Start(CampaignFlags& flags) {
@@ -192,22 +199,26 @@ CLI::App* AddTo(CLI::App& parent, const char* name, const char* what, CampaignFl
   return command;
 }
 
-void AddLimits(CLI::App& command, CampaignFlags& flags) {
+void AddLimits(CLI::App& command, CampaignFlags& flags, const std::string& defaults) {
   command.add_option("--hours", flags.hours, "how long, shrinking not counted")
       ->check(CLI::Range(0.0005, 10000.0))
-      ->capture_default_str();
+      ->default_str(defaults.empty() ? "8" : defaults);
   command.add_option("--disk-limit", flags.disk_limit_gb, "GB of the directory; 0: no limit")
       ->check(CLI::Range(0.0, 1e6))
-      ->capture_default_str();
+      ->default_str(defaults.empty() ? "10" : defaults);
 }
 
 void AddStart(CLI::App& campaign, const std::shared_ptr<CampaignFlags>& flags, int& exit_code) {
   CLI::App* start = AddTo(campaign, "start", "begins a campaign and runs it", *flags);
   CampaignSettings& s = flags->settings;
-  AddLimits(*start, *flags);
+  AddLimits(*start, *flags, "");
   start->add_option("--kernel", s.kernels, "kernels: globs, comma separated")
       ->capture_default_str();
-  start->add_option("--law", s.laws, "laws: globs, comma separated")->capture_default_str();
+  start
+      ->add_option("--law", s.laws,
+                   "laws of the shards that draw: globs, comma separated; a fuzz "
+                   "target has laws of its own")
+      ->capture_default_str();
   start->add_option("--jobs", s.jobs, "shards at a time; 0: one a core")
       ->check(CLI::Range(0, 1024));
   AddSeedFlag(*start, flags->seed);
@@ -217,20 +228,15 @@ void AddStart(CLI::App& campaign, const std::shared_ptr<CampaignFlags>& flags, i
                    "time, an hour at most)")
       ->check(CLI::Range(0.01, 10000.0));
   start->add_option("--fuzzer", flags->fuzzers,
-                    "libFuzzer targets that every second shard runs, comma separated; none "
-                    "(default: those of build/fuzz, if any)");
-  start
-      ->add_option("--deadline", s.deadline_seconds,
-                   "seconds of its own, computing or asleep, until a case counts as a hang")
-      ->check(CLI::Range(0.01, 86400.0))
-      ->capture_default_str();
+                    "libFuzzer targets that every second shard runs, comma separated, or the "
+                    "word none (default: those of build/fuzz, if any)");
+  AddDeadlineFlag(*start, s.deadline_seconds);
   start
       ->add_option("--wedged", s.wedged_seconds,
                    "seconds without a new case until a shard is killed")
       ->check(CLI::Range(0.5, 86400.0))
       ->capture_default_str();
-  start->add_option("--corpora", s.corpora,
-                    "where findings are promoted to (default: corpora/ of the source tree)");
+  AddCorporaFlag(*start, s.corpora);
   start->add_flag("--prepare", flags->prepare,
                   "write the directory and run nothing: Slurm does (fuzz/campaign/submit)");
   start->callback([flags, &exit_code] { exit_code = Start(*flags); });
@@ -272,7 +278,7 @@ void AddCampaign(CLI::App& app, int& exit_code) {
   const auto flags = std::make_shared<CampaignFlags>();
   AddStart(*campaign, flags, exit_code);
   CLI::App* resume = AddTo(*campaign, "resume", "goes on with a campaign that ended early", *flags);
-  AddLimits(*resume, *flags);
+  AddLimits(*resume, *flags, "as it was started");
   resume->callback([flags, resume, &exit_code] {
     exit_code = Resume(*flags, resume->count("--hours") > 0, resume->count("--disk-limit") > 0);
   });

@@ -146,7 +146,10 @@ void AddCheck(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<CheckFlags>();
   CLI::App* command =
       app.add_subcommand("check", "every law on every kernel, with random cases or all small ones");
-  AddSearchFlags(*command, *flags);
+  AddFilterFlags(*command, *flags);
+  AddBudgetFlags(*command, *flags);
+  AddTimeFlag(*command, flags->seconds);
+  AddSaveFlags(*command, *flags);
   CLI::Option* exhaustive =
       command->add_flag("--exhaustive", flags->exhaustive,
                         "judge each small shape (some 10^4 a kernel) under each law instead of "

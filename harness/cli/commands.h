@@ -1,5 +1,6 @@
 // The subcommands of padproof; one file each. A command parses its flags, runs and returns an exit
-// code: 0 all laws hold, 1 a law failed, 2 bad usage or input, 3 the harness itself failed.
+// code: 0 all laws hold, 1 a law failed, judged nothing, or missed a planted bug, 2 bad usage or
+// input, 3 the harness itself failed.
 
 #pragma once
 
@@ -36,7 +37,7 @@ void AddBench(CLI::App& app, int& exit_code);
 void AddDoctor(CLI::App& app, int& exit_code);
 void AddWorker(CLI::App& app, int& exit_code);
 
-/// Flags that several commands share, spelt alike everywhere.
+/// Flags that several commands share, spelt alike everywhere; a command adds those that it heeds.
 struct SearchFlags {
   std::string kernels = "*";
   std::string laws = "*";
@@ -48,7 +49,12 @@ struct SearchFlags {
   std::string corpora;
   bool no_save = false;
 };
-void AddSearchFlags(CLI::App& command, SearchFlags& flags);
+void AddFilterFlags(CLI::App& command, SearchFlags& flags);  // --kernel --law
+void AddBudgetFlags(CLI::App& command, SearchFlags& flags);  // --seed --cases --jobs --deadline
+void AddTimeFlag(CLI::App& command, double& seconds);        // --seconds
+void AddDeadlineFlag(CLI::App& command, double& deadline);
+void AddCorporaFlag(CLI::App& command, std::string& corpora);
+void AddSaveFlags(CLI::App& command, SearchFlags& flags);  // --corpora --no-save
 /// The options of these flags; the seed is chosen and printed by the command.
 SearchOptions OptionsOf(const SearchFlags& flags);
 /// Where --corpora points, also where nothing is saved.

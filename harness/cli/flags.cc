@@ -8,25 +8,44 @@
 #include "harness/drivers/settings.h"
 
 namespace padproof {
-void AddSearchFlags(CLI::App& command, SearchFlags& flags) {
+
+void AddFilterFlags(CLI::App& command, SearchFlags& flags) {
   command.add_option("--kernel", flags.kernels, "kernels: globs, comma separated")
       ->capture_default_str();
   command.add_option("--law", flags.laws, "laws: globs, comma separated")->capture_default_str();
+}
+
+void AddBudgetFlags(CLI::App& command, SearchFlags& flags) {
   AddSeedFlag(command, flags.seed);
   command.add_option("--cases", flags.cases, "cases a cell of the table")
       ->check(CLI::Range(1, 1000000000))
       ->capture_default_str();
-  command.add_option("--seconds", flags.seconds, "end the whole run after this long; 0: no limit")
-      ->check(CLI::NonNegativeNumber);
   command.add_option("--jobs", flags.jobs, "worker processes; 0: one a core")
       ->check(CLI::Range(0, 1024));
+  AddDeadlineFlag(command, flags.deadline);
+}
+
+void AddTimeFlag(CLI::App& command, double& seconds) {
+  command.add_option("--seconds", seconds, "end the whole run after this long; 0: no limit")
+      ->check(CLI::NonNegativeNumber);
+}
+
+void AddDeadlineFlag(CLI::App& command, double& deadline) {
   command
-      .add_option("--deadline", flags.deadline,
+      .add_option("--deadline", deadline,
                   "seconds of its own, computing or asleep, until a case counts as a hang")
       ->check(CLI::Range(0.01, 86400.0))
       ->capture_default_str();
-  command.add_option("--corpora", flags.corpora,
-                     "where failures are saved (default: corpora/ of the source tree)");
+}
+
+void AddCorporaFlag(CLI::App& command, std::string& corpora) {
+  command.add_option("--corpora", corpora,
+                     "where failures are saved (default: $PADPROOF_CORPORA; else corpora/ of the "
+                     "source tree, or with PADPROOF_PLUGINS ./corpora)");
+}
+
+void AddSaveFlags(CLI::App& command, SearchFlags& flags) {
+  AddCorporaFlag(command, flags.corpora);
   command.add_flag("--no-save", flags.no_save, "do not save failures");
 }
 

@@ -55,6 +55,15 @@ int List(const ListFlags& flags) {
   Worker worker;
   auto kernels = FindKernels(flags.mutants ? "*~*" : flags.kernels, worker);
   if (!kernels) return Complain(kernels.error().message, kExitUsage);
+  if (flags.mutants) {
+    std::erase_if(*kernels, [&](const KernelInfo& kernel) {
+      return !MatchesAny(flags.kernels, WithoutMutant(kernel));
+    });
+    if (kernels->empty()) {
+      return Complain("no planted bug is in a kernel that matches '" + flags.kernels + "'",
+                      kExitUsage);
+    }
+  }
   if (flags.json) {
     for (const KernelInfo& kernel : *kernels) fmt::print("{}\n", ToJson(kernel));
     return ReportMissing(TakeMissing(*kernels), kExitHolds, true);
@@ -76,7 +85,7 @@ void AddList(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<ListFlags>();
   CLI::App* command = app.add_subcommand("list", "kernels with their promises, and laws");
   command->add_option("--kernel", flags->kernels, "kernels: globs, comma separated");
-  command->add_flag("--mutants", flags->mutants, "list the planted bugs instead");
+  command->add_flag("--mutants", flags->mutants, "list the bugs planted into them instead");
   command->add_flag("--json", flags->json, "one JSON object a kernel");
   command->callback([flags, &exit_code] { exit_code = List(*flags); });
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <system_error>
 
+#include "harness/base/words.h"
 #include "harness/cli/commands.h"
 
 namespace {
@@ -26,7 +27,7 @@ std::string CommandsOf(const CLI::App& app) {
   std::string names;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     if (command->get_group().empty()) continue;  // not for people
-    names += (names.empty() ? "" : ", ") + command->get_name();
+    padproof::AppendTo(names, command->get_name());
   }
   return names;
 }
@@ -58,7 +59,9 @@ int main(int argc, char** argv) {
   app.name("padproof");
   app.require_subcommand(1);
   app.footer(
-      "Exit codes: 0 all laws hold, 1 a law failed, 2 bad usage or input, 3 the harness failed.");
+      "Exit codes: 0 all laws hold; 1 a law failed, judged nothing, or missed a planted bug; 2 bad "
+      "usage "
+      "or input; 3 the harness failed.");
   int exit_code = padproof::kExitHarness;
   padproof::AddCheck(app, exit_code);
   padproof::AddReplay(app, exit_code);

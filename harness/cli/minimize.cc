@@ -11,21 +11,14 @@
 namespace padproof {
 namespace {
 
-struct MinimizeFlags {
+struct MinimizeFlags : SearchFlags {
   std::string what;
-  double deadline = 10;
-  std::string corpora;
-  bool no_save = false;
 };
 
 int Minimize(const MinimizeFlags& flags) {
   const auto items = ReadReplayables(flags.what);
   if (!items) return Complain(items.error().message, kExitUsage);
-  SearchFlags shared;
-  shared.corpora = flags.corpora;
-  shared.no_save = flags.no_save;
-  shared.deadline = flags.deadline;
-  const SearchOptions options = OptionsOf(shared);
+  const SearchOptions options = OptionsOf(flags);
   Worker worker;
   int exit_code = kExitHolds;
   for (const Replayable& item : *items) {
@@ -51,13 +44,8 @@ void AddMinimize(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand(
       "minimize", "shrinks a failing case, case file or fuzz artifact, and saves the result");
   command->add_option("what", flags->what, "'LAW KERNEL CASE' in quotes, or a file")->required();
-  command
-      ->add_option("--deadline", flags->deadline,
-                   "seconds of its own, computing or asleep, until a case counts as a hang")
-      ->capture_default_str();
-  command->add_option("--corpora", flags->corpora,
-                      "where the result is saved (default: corpora/ of the source tree)");
-  command->add_flag("--no-save", flags->no_save, "do not save the result");
+  AddDeadlineFlag(*command, flags->deadline);
+  AddSaveFlags(*command, *flags);
   command->callback([flags, &exit_code] { exit_code = Minimize(*flags); });
 }
 

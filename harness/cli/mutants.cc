@@ -33,7 +33,7 @@ int RunMutants(const MutantFlags& flags) {
   const auto laws = FindLaws(flags.laws);
   if (!laws) return Complain(laws.error().message, kExitUsage);
   Worker worker;
-  auto bugs = FindPlantedBugs(flags.only, worker);
+  auto bugs = FindPlantedBugs(flags.only, flags.kernels, worker);
   if (!bugs) return Complain(bugs.error().message, kExitUsage);
   if (flags.one_row) KeepOneRow(*bugs);
   PlantedPlan plan{.laws = *laws,
@@ -70,7 +70,8 @@ void AddMutants(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<MutantFlags>();
   CLI::App* command = app.add_subcommand(
       "mutants", "who tests the tester: every planted bug must be killed by a law");
-  AddSearchFlags(*command, *flags);
+  AddFilterFlags(*command, *flags);
+  AddBudgetFlags(*command, *flags);
   command->add_option("--mutant", flags->only, "mutants: a glob");
   command
       ->add_option("--seeds", flags->seeds,

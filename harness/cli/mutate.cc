@@ -2,12 +2,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <memory>
 #include <utility>
 
 #include "harness/base/random.h"
+#include "harness/base/words.h"
 #include "harness/cli/commands.h"
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/mutation.h"
@@ -38,8 +38,7 @@ Result<std::pair<int, int>> LinesOf(const std::string& text) {
   const std::string last = dash == std::string::npos ? first : text.substr(dash + 1);
   std::pair<int, int> lines{0, 0};
   const auto parsed = [](const std::string& word, int& number) {
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-    return error == std::errc() && end == word.data() + word.size() && number > 0;
+    return ReadWhole(word, number) && number > 0;
   };
   if (!parsed(first, lines.first) || !parsed(last, lines.second) || lines.first > lines.second) {
     return Error{"--line '" + text + "': expected a line or first-last, such as 80-90"};
@@ -100,8 +99,7 @@ Result<std::vector<Edit>> EditsOf(const MutateFlags& flags, const MutationPlan& 
   });
   if (!edits.empty()) return Sample(std::move(edits), flags.sample, plan.search.seed);
   std::string names;
-  for (const Operator& op : Operators())
-    names += (names.empty() ? "" : ", ") + std::string(op.name);
+  for (const Operator& op : Operators()) AppendTo(names, op.name);
   return Error{flags.file + ": none of its " + std::to_string(all) +
                " edits is left; --line and --operator choose among them (" + names + ")"};
 }
@@ -176,7 +174,9 @@ void AddMutate(CLI::App& app, int& exit_code) {
   command->add_option("file", flags->file, "a kernel's source, or a header of kernels")->required();
   command->add_option("--kernel-file", flags->kernel_files,
                       "for a header: the kernels that it is tried in (several: give it again)");
-  AddSearchFlags(*command, *flags);
+  AddFilterFlags(*command, *flags);
+  AddBudgetFlags(*command, *flags);
+  AddTimeFlag(*command, flags->seconds);
   command->add_option("--operator", flags->operators, "kinds of edits: a glob");
   command->add_option("--line", flags->lines, "only edits of these lines: 88 or 80-90");
   command->add_option("--sample", flags->sample, "so many of them, chosen by --seed; 0: all")

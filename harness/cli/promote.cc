@@ -115,12 +115,8 @@ void AddPromote(CLI::App& app, int& exit_code) {
   command->add_option(
       "--as-gtest", flags->gtest_file,
       "also write a C++ test with all numbers spelled out, which needs no padproof");
-  command->add_option("--corpora", flags->corpora,
-                      "where it is saved (default: corpora/ of the source tree)");
-  command
-      ->add_option("--deadline", flags->deadline,
-                   "seconds of its own, computing or asleep, until a case counts as a hang")
-      ->capture_default_str();
+  AddCorporaFlag(*command, flags->corpora);
+  AddDeadlineFlag(*command, flags->deadline);
   command->callback([flags, &exit_code] { exit_code = PromoteAll(*flags); });
 }
 

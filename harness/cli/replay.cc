@@ -81,10 +81,7 @@ void AddReplay(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("replay", "judges a saved or printed case again");
   command->add_option("what", flags->what, "'LAW KERNEL CASE' in quotes, a case file, or a folder")
       ->required();
-  command
-      ->add_option("--deadline", flags->deadline,
-                   "seconds of its own, computing or asleep, until a case counts as a hang")
-      ->capture_default_str();
+  AddDeadlineFlag(*command, flags->deadline);
   command->callback([flags, &exit_code] { exit_code = ReplayAll(*flags); });
 }
 

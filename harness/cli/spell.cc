@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "harness/base/file.h"
 #include "harness/cli/commands.h"
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/loaded_kernels.h"

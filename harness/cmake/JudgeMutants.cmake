@@ -1,6 +1,6 @@
 # Mutants of the judge. Each edits one source; the program of tests that must notice is linked with
 # the edited source in the place of the original, and the test that the file names must fail in it.
-# Two dozen links are more than a build should wait for: the first of these tests makes them.
+# That many links are more than a build should wait for: the first of these tests makes them.
 if(PADPROOF_SANITIZE OR PADPROOF_RACE OR PADPROOF_FUZZ)
   return()
 endif()

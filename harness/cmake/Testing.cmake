@@ -1,5 +1,5 @@
-# padproof_test(name directory-of-sources libraries...): one GoogleTest binary from the *_test.cc files
-# beside the code, run by CTest in two shards.
+# padproof_test(name [SHARDS n] SOURCES files... LIBRARIES targets...): one GoogleTest binary, run by CTest
+# in n shards; one, if nothing else is said.
 function(padproof_test name)
   cmake_parse_arguments(arg "" "SHARDS" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT arg_SHARDS)

@@ -4,22 +4,12 @@
 
 #include "harness/base/nearest.h"
 #include "harness/base/printable.h"
+#include "harness/base/words.h"
 #include "harness/drivers/device_rows.h"
 #include "harness/drivers/paths.h"
 
 namespace padproof {
 namespace {
-
-std::vector<std::string> SplitAtCommas(const std::string& text) {
-  std::vector<std::string> parts;
-  size_t start = 0;
-  while (start <= text.size()) {
-    const size_t end = std::min(text.find(',', start), text.size());
-    if (end > start) parts.push_back(text.substr(start, end - start));
-    start = end + 1;
-  }
-  return parts;
-}
 
 bool Matches(const std::string& pattern, const KernelInfo& kernel) {
   const bool mutant = !MutantOf(kernel.name).empty();
@@ -30,13 +20,6 @@ bool Matches(const std::string& pattern, const KernelInfo& kernel) {
 bool Matches(const std::vector<std::string>& patterns, const KernelInfo& kernel) {
   return std::any_of(patterns.begin(), patterns.end(),
                      [&](const std::string& p) { return Matches(p, kernel); });
-}
-
-template <class Names>
-std::string Join(const Names& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + std::string(name);
-  return text;
 }
 
 /// Rows of the libraries that can hold a match.
@@ -135,7 +118,12 @@ Result<std::vector<KernelInfo>> FindKernels(const std::string& patterns, Worker&
 Result<KernelInfo> FindOneKernel(const std::string& id, Worker& worker) {
   auto kernels = FindKernels(id, worker);
   if (!kernels) return kernels.error();
-  return kernels->front();
+  const KernelInfo& first = kernels->front();
+  if (kernels->size() > 1 || (first.id != id && first.name != id)) {
+    return Error{"'" + Printable(id) +
+                 "' is no kernel's id but a pattern; 'padproof list' names all"};
+  }
+  return first;
 }
 
 Result<std::vector<const Property*>> FindLaws(const std::string& patterns) {

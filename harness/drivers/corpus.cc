@@ -1,8 +1,5 @@
 #include "harness/drivers/corpus.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -11,6 +8,7 @@
 
 #include "harness/base/file.h"
 #include "harness/base/printable.h"
+#include "harness/base/words.h"
 #include "harness/drivers/kernel_info.h"
 
 namespace padproof {
@@ -18,23 +16,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string_view Trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
-
 std::string_view TakeWord(std::string_view& text) {
   text = Trim(text);
   const size_t end = std::min(text.find_first_of(" \t"), text.size());
   const std::string_view word = text.substr(0, end);
   text.remove_prefix(end);
   return word;
-}
-
-bool SyncAndClose(int fd) {
-  const bool synced = fsync(fd) == 0;
-  return close(fd) == 0 && synced;
 }
 
 }  // namespace
@@ -91,22 +78,6 @@ std::vector<std::string> CorpusFiles(const std::string& directory) {
   }
   std::sort(files.begin(), files.end());
   return files;
-}
-
-Result<bool> WriteDurably(const std::string& path, const std::string& text) {
-  std::error_code error;
-  const fs::path target(path);
-  fs::create_directories(target.parent_path(), error);
-  const std::string temporary = path + ".part-" + std::to_string(getpid());
-  const auto failed = [&] { return Error{path + ": cannot be saved: " + std::strerror(errno)}; };
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return failed();
-  const ssize_t put = write(fd, text.data(), text.size());
-  if (!SyncAndClose(fd) || put != static_cast<ssize_t>(text.size())) return failed();
-  if (rename(temporary.c_str(), path.c_str()) != 0) return failed();
-  const int folder = open(target.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0) SyncAndClose(folder);
-  return true;
 }
 
 std::string FreshName(const std::string& directory, const Entry& entry) {

@@ -31,9 +31,6 @@ Result<std::vector<Entry>> ReadCorpusFile(const std::string& path);
 /// Every *.case file below `directory`, sorted.
 std::vector<std::string> CorpusFiles(const std::string& directory);
 
-/// Writes a case file so that a killed run loses nothing: temporary name, fsync, rename.
-Result<bool> WriteDurably(const std::string& path, const std::string& text);
-
 /// A fresh name `directory/<family>/<law>-<n>.case`.
 std::string FreshName(const std::string& directory, const Entry& entry);
 

@@ -5,6 +5,8 @@
 #include <map>
 #include <string_view>
 
+#include "harness/base/words.h"
+
 namespace padproof {
 
 Result<std::string> StartDevice(const DeviceTable& device) {
@@ -45,8 +47,7 @@ std::vector<KernelInfo> TakeMissing(std::vector<KernelInfo>& kernels) {
 std::string SkippedLines(const std::vector<KernelInfo>& missing) {
   std::map<std::string, std::string> names;  // by reason
   for (const KernelInfo& kernel : missing) {
-    std::string& list = names[kernel.missing];
-    list += (list.empty() ? "" : ", ") + kernel.id;
+    AppendTo(names[kernel.missing], kernel.id);
   }
   std::string text;
   for (const auto& [reason, list] : names) text += "skipped: " + reason + ": " + list + "\n";

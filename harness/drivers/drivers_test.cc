@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "harness/base/file.h"
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/corpus.h"
 #include "harness/drivers/identity.h"

@@ -10,18 +10,13 @@
 #include <set>
 #include <thread>
 
+#include "harness/base/seconds.h"
 #include "harness/case/enumerate.h"
 
 namespace padproof {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr int64_t kNone = INT64_MAX;
-
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 int64_t EndOf(const ScopePart& part, int64_t size) {
   return part.count < size - part.from ? part.from + part.count : size;

@@ -39,6 +39,12 @@ std::string MutantOf(const std::string& kernel_name) {
   return kernel_name.substr(tilde + 1, end == std::string::npos ? end : end - tilde - 1);
 }
 
+KernelInfo WithoutMutant(KernelInfo row) {
+  row.name = row.name.substr(0, row.name.find('~'));
+  row.id = row.name + "@" + row.backend;
+  return row;
+}
+
 std::string PromisesInWords(const KernelTraits& traits) {
   static constexpr std::array pads{"any bits", "finite values", "finite values with finite scores",
                                    "zeros"};

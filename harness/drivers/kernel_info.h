@@ -33,6 +33,8 @@ Domain DomainOf(const KernelInfo& kernel);
 std::string FamilyOf(const std::string& kernel_name);
 /// "unmasked_tail", or "" for a kernel that is not a mutant.
 std::string MutantOf(const std::string& kernel_name);
+/// By the name and the id that the row has without its bug.
+KernelInfo WithoutMutant(KernelInfo row);
 
 /// One line of words: what the kernel promises ("pads: any bits; empty row: 0; ...").
 std::string PromisesInWords(const KernelTraits& traits);

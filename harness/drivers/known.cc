@@ -9,6 +9,7 @@
 
 #include "harness/base/file.h"
 #include "harness/base/printable.h"
+#include "harness/base/words.h"
 #include "harness/drivers/identity.h"
 #include "harness/drivers/replay.h"
 #include "harness/judge/property.h"
@@ -22,28 +23,21 @@ constexpr std::array kKinds{kind::kValue, kind::kNan,    kind::kUnwritten, kind:
 
 constexpr const char* kForm = "expected 'LAW KERNEL CASE  # KIND at REGION: REASON'";
 
-std::string Trimmed(const std::string& text) {
-  const size_t first = text.find_first_not_of(" \t\r");
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
-
 /// "nan at pad dk", or "crash" where there is no region.
-Result<Failure> ParseWhat(const std::string& text) {
+Result<Failure> ParseWhat(std::string_view text) {
   const size_t at = text.find(" at ");
-  Failure failure{.kind = Trimmed(text.substr(0, at))};
-  if (at != std::string::npos) failure.region = Trimmed(text.substr(at + 4));
+  Failure failure{.kind = std::string(Trim(text.substr(0, at)))};
+  if (at != std::string_view::npos) failure.region = Trim(text.substr(at + 4));
   if (std::find(kKinds.begin(), kKinds.end(), failure.kind) != kKinds.end()) return failure;
-  std::string kinds;
-  for (const char* kind : kKinds) kinds += std::string(kinds.empty() ? "" : ", ") + kind;
-  return Error{"'" + Printable(failure.kind) + "' is no kind of failure; there are " + kinds};
+  return Error{"'" + Printable(failure.kind) + "' is no kind of failure; there are " +
+               Join(kKinds)};
 }
 
-Result<KnownFailure> ParseKnown(const std::string& line) {
+Result<KnownFailure> ParseKnown(std::string_view line) {
   const size_t hash = line.find('#');
-  const size_t colon = hash == std::string::npos ? hash : line.find(": ", hash);
-  if (colon == std::string::npos || Trimmed(line.substr(colon + 1)).empty()) return Error{kForm};
-  const auto entry = ParseEntry(Trimmed(line.substr(0, hash)));
+  const size_t colon = hash == std::string_view::npos ? hash : line.find(": ", hash);
+  if (colon == std::string_view::npos || Trim(line.substr(colon + 1)).empty()) return Error{kForm};
+  const auto entry = ParseEntry(Trim(line.substr(0, hash)));
   if (!entry) return Error{entry.error().message};
   if (FindProperty(entry->law) == nullptr) {
     return Error{"no law is called '" + Printable(entry->law) + "'; see 'padproof list'"};
@@ -51,7 +45,7 @@ Result<KnownFailure> ParseKnown(const std::string& line) {
   auto failure = ParseWhat(line.substr(hash + 1, colon - hash - 1));
   if (!failure) return failure.error();
   return KnownFailure{
-      .entry = *entry, .failure = *failure, .reason = Trimmed(line.substr(colon + 1))};
+      .entry = *entry, .failure = *failure, .reason = std::string(Trim(line.substr(colon + 1)))};
 }
 
 }  // namespace
@@ -77,7 +71,7 @@ Result<Ledger> ParseLedger(const std::string& path, const std::string& text) {
   std::istringstream in(text);
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
-    line = Trimmed(line);
+    line = Trim(line);
     if (line.empty() || line.front() == '#') continue;
     auto known = ParseKnown(line);
     const std::string place = path + ":" + std::to_string(number);

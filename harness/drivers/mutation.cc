@@ -1,9 +1,5 @@
 #include "harness/drivers/mutation.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -13,28 +9,20 @@
 #include <optional>
 #include <thread>
 
+#include "harness/base/file.h"
+#include "harness/base/seconds.h"
 #include "harness/drivers/catalogue.h"
 
 namespace padproof {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// The rows of a library that are asked for, by the names they have without an edit.
 Result<std::vector<KernelInfo>> RowsIn(const std::string& library, const std::string& patterns,
                                        Worker& worker) {
   auto rows = worker.Load(library);
   if (!rows) return rows.error();
-  std::erase_if(*rows, [&](const KernelInfo& row) {
-    KernelInfo plain = row;
-    plain.name = row.name.substr(0, row.name.find('~'));
-    plain.id = plain.name + "@" + row.backend;
-    return !MatchesAny(patterns, plain);
-  });
+  std::erase_if(*rows,
+                [&](const KernelInfo& row) { return !MatchesAny(patterns, WithoutMutant(row)); });
   return rows;
 }
 
@@ -88,23 +76,6 @@ class Bench {
   const MutationPlan& plan_;
   KernelCompiler compiler_;
   Worker worker_;
-};
-
-/// Holds a folder for one run, until the process ends or it is destroyed.
-class FolderLock {
- public:
-  explicit FolderLock(const std::string& folder)
-      : file_(open((folder + "/lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644)) {}
-  ~FolderLock() {
-    if (file_ >= 0) close(file_);
-  }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
-  bool held() const { return file_ >= 0 && flock(file_, LOCK_EX | LOCK_NB) == 0; }
-
- private:
-  int file_;
 };
 
 class Trial {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "harness/base/file.h"
+#include "harness/base/seconds.h"
 #include "harness/drivers/catalogue.h"
 #include "harness/drivers/paths.h"
 
@@ -22,9 +23,8 @@ Result<Mutant> ReadMutant(const std::string& name) {
   return ParseMutant(path, *text);
 }
 
-bool HasBug(const Mutant& mutant, KernelInfo kernel) {
-  kernel.name.resize(kernel.name.find('~'));
-  return mutant.rows.empty() || MatchesAny(mutant.rows, kernel);
+bool HasBug(const Mutant& mutant, const KernelInfo& row) {
+  return mutant.rows.empty() || MatchesAny(mutant.rows, WithoutMutant(row));
 }
 
 // The law that is expected to kill it comes first: the others run only if it does not.
@@ -44,13 +44,12 @@ class Trial {
   }
 
   PlantedResult Run() {
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = Clock::now();
     for (int n = 0; n < plan_.seeds && result_.error.empty(); ++n) {
       result_.attempts.push_back(TryToKill(plan_.search.seed + static_cast<uint64_t>(n)));
     }
     if (plan_.matrix) FillMatrix();
-    result_.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    result_.seconds = SecondsSince(start);
     return std::move(result_);
   }
 
@@ -92,7 +91,8 @@ class Trial {
 
 }  // namespace
 
-Result<std::vector<PlantedBug>> FindPlantedBugs(const std::string& glob, Worker& worker) {
+Result<std::vector<PlantedBug>> FindPlantedBugs(const std::string& glob, const std::string& kernels,
+                                                Worker& worker) {
   std::vector<PlantedBug> bugs;
   if (MutantFiles().empty()) {
     return Error{"no mutant is built: " + ExecutableDirectory() +
@@ -105,18 +105,20 @@ Result<std::vector<PlantedBug>> FindPlantedBugs(const std::string& glob, Worker&
     if (!mutant) return mutant.error();
     const auto rows = FindKernels(mutant->kernel + "*~" + name + "@*", worker);
     if (!rows) return rows.error();
-    const size_t before = bugs.size();
+    bool known = false;
     for (const KernelInfo& row : *rows) {
       if (!HasBug(*mutant, row)) continue;
-      bugs.push_back({*mutant, row});
+      known = true;
+      if (MatchesAny(kernels, WithoutMutant(row))) bugs.push_back({*mutant, row});
     }
-    if (bugs.size() == before) {
+    if (!known) {
       return Error{mutant->path + ": no row matches 'rows: " + mutant->rows + "'"};
     }
     worker.Stop();  // a process holds the libraries of one mutant, not of all
   }
   if (bugs.empty()) {
-    return Error{"no mutant matches '" + glob + "'; see 'padproof list --mutants'"};
+    return Error{"no mutant matches '" + glob + "' in a kernel that matches '" + kernels +
+                 "'; see 'padproof list --mutants'"};
   }
   return bugs;
 }

@@ -18,8 +18,10 @@ struct PlantedBug {
   KernelInfo row;
 };
 
-/// All rows of the mutants whose name matches. An error names a file and the remedy.
-Result<std::vector<PlantedBug>> FindPlantedBugs(const std::string& glob, Worker& worker);
+/// All rows of the mutants whose name matches, of the kernels (by their names without the bug) that
+/// match. An error names a file and the remedy.
+Result<std::vector<PlantedBug>> FindPlantedBugs(const std::string& glob, const std::string& kernels,
+                                                Worker& worker);
 
 /// One search for one law that kills, the law that the mutant's file names first.
 struct Attempt {

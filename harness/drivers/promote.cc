@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "harness/base/file.h"
 #include "harness/drivers/identity.h"
 #include "harness/drivers/replay.h"
 

@@ -7,10 +7,10 @@
 #include <optional>
 #include <thread>
 
+#include "harness/base/seconds.h"
+
 namespace padproof {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 bool AnyCell(const RunResult& result, bool (*test)(const Cell&)) {
   return std::any_of(result.cells.begin(), result.cells.end(), test);
@@ -96,7 +96,7 @@ RunResult Run(const std::vector<KernelInfo>& kernels, const std::vector<const Pr
   std::atomic<int64_t> cases = 0;
   std::mutex mutex;
   const auto start = Clock::now();
-  const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  const auto elapsed = [&] { return SecondsSince(start); };
   const SearchEvents search_events{
       .judged =
           [&](const Judgement& judgement) {

@@ -5,12 +5,12 @@
 #include <filesystem>
 #include <mutex>
 
+#include "harness/base/file.h"
+#include "harness/base/seconds.h"
 #include "harness/drivers/random_cases.h"
 
 namespace padproof {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // Shrinking a hang waits out a deadline a candidate, so it uses a shorter one; a small case that
 // takes longer than this is no less a hang.
@@ -69,8 +69,9 @@ std::string CaseFileText(const Finding& f) {
 
 std::string Inapplicable(const Property& law, const KernelInfo& kernel) {
   if (!kernel.missing.empty()) return "skipped: " + kernel.missing;
-  const char* why = WhyInapplicable(law, kernel.backend, kernel.traits, kernel.has_forward,
-                                    kernel.has_backward, kernel.has_host_twin);
+  const char* why =
+      WhyInapplicable(law, kernel.backend, kernel.traits, {kernel.has_forward, kernel.has_backward},
+                      kernel.has_host_twin);
   return why != nullptr ? why : "";
 }
 
@@ -186,7 +187,7 @@ bool SearchOn(Cell& cell, int to, Worker& worker, const SearchOptions& options,
   const auto start = Clock::now();
   const double before = cell.seconds;
   const auto is_over = [&] {
-    cell.seconds = before + std::chrono::duration<double>(Clock::now() - start).count();
+    cell.seconds = before + SecondsSince(start);
     const bool late = options.seconds > 0 && cell.seconds > options.seconds;
     return late || (events.stopped && events.stopped());
   };

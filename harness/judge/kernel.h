@@ -35,7 +35,7 @@ struct AttentionArgs {
   int32_t seqlen_k;
   int32_t dim;  // of q, k, dq, dk
   Mask mask;
-  float softmax_scale;       // exact fp32 number, 1/sqrt(dim) rounded to nearest
+  float softmax_scale;       // factor of the scores: 1/sqrt(dim) to nearest, or the case's own
   const int32_t* seqused_q;  // [batch] real queries of each sequence
   const int32_t* seqused_k;  // [batch] real keys of each sequence
   const int32_t* leftpad_q;  // [batch] padded slots before the first real query
@@ -103,8 +103,7 @@ using WorkspaceFunction = size_t (*)(const AttentionArgs&);
 
 struct DeviceTable;  // harness/device/device.h
 
-// ---- what it can do and what it promises
-// ----------------------------------------------------------
+// ---- what it can do and what it promises -------------------------------------------------------
 
 /// What padded slots of Q, K, V, dO (and of O and LSE read by a backward) may hold while real
 /// results stay the same bits.

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "harness/base/printable.h"
+#include "harness/base/words.h"
 
 namespace padproof {
 namespace {
@@ -32,11 +33,7 @@ bool TakeMark(std::string_view& text, char mark) {
 }
 
 Error NoEdit(std::string_view word) {
-  std::string arrays;
-  for (const std::string_view name : EnumText<Metadata>::names) {
-    arrays += (arrays.empty() ? "" : ", ") + std::string(name);
-  }
-  return {"'" + Printable(word) + "': " + kForm + arrays};
+  return {"'" + Printable(word) + "': " + kForm + Join(EnumText<Metadata>::names)};
 }
 
 Result<MetadataEdit> ParseEdit(std::string_view word) {

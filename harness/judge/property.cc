@@ -48,9 +48,12 @@ const KernelRow* HostTwin(const KernelRow& row) {
   return nullptr;
 }
 
+Passes PassesOf(const KernelRow& kernel) {
+  return {.forward = kernel.forward != nullptr, .backward = kernel.backward != nullptr};
+}
+
 const char* WhyInapplicable(const Property& property, std::string_view backend,
-                            const KernelTraits& traits, bool has_forward, bool has_backward,
-                            bool has_host_twin) {
+                            const KernelTraits& traits, Passes passes, bool has_host_twin) {
   if (property.with_host_twin_only && !has_host_twin)
     return "is not on a device with a row of its name on the host";
   if (property.on_host_only && backend == "cuda") return "its memory is a device's";
@@ -59,11 +62,10 @@ const char* WhyInapplicable(const Property& property, std::string_view backend,
   const bool about_attention = property.about_attention || property.has_bound;
   if (about_attention && traits.promises.output != OutputOf::attention)
     return "its output is not attention's, whose formula the law needs";
-  return property.inapplicable(traits, has_forward, has_backward);
+  return property.inapplicable(traits, passes.forward, passes.backward);
 }
 
-std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_backward,
-                        const Case& c) {
+std::string Unsupported(const KernelTraits& traits, Passes passes, const Case& c) {
   const auto lacks = [](const char* field, std::string_view value) {
     return "the kernel does not take " + std::string(field) + "=" + std::string(value);
   };
@@ -88,8 +90,8 @@ std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_b
     return lacks("page_size", std::to_string(c.page_size));
   }
   if (c.seqlen_k() < traits.seqlen_k_min) return "the kernel does not take empty K and V";
-  if (c.backward && !has_backward) return "the kernel has no backward";
-  if (!c.backward && !has_forward) return "the kernel has only a backward: say backward=true";
+  if (c.backward && !passes.backward) return "the kernel has no backward";
+  if (!c.backward && !passes.forward) return "the kernel has only a backward: say backward=true";
   return {};
 }
 
@@ -106,12 +108,11 @@ namespace {
 /// No value when the law has a say on this kernel and case.
 std::optional<Verdict> NotJudged(const Property& property, const KernelRow& kernel, const Case& c) {
   if (std::string wrong = Validate(c); !wrong.empty()) return Verdict::NotApplicable(wrong);
-  const bool forward = kernel.forward != nullptr, backward = kernel.backward != nullptr;
-  if (const char* why = WhyInapplicable(property, kernel.backend, kernel.traits, forward, backward,
+  if (const char* why = WhyInapplicable(property, kernel.backend, kernel.traits, PassesOf(kernel),
                                         HostTwin(kernel) != nullptr)) {
     return Verdict::NotApplicable(why);
   }
-  if (std::string why = Unsupported(kernel.traits, forward, backward, c); !why.empty()) {
+  if (std::string why = Unsupported(kernel.traits, PassesOf(kernel), c); !why.empty()) {
     return Verdict::NotApplicable(why);
   }
   if (property.tells_heads_apart && c.strides == Strides::expanded) {

@@ -56,17 +56,21 @@ bool TakesSchedule(std::string_view backend);
 /// source on the host. Null for others.
 const KernelRow* HostTwin(const KernelRow& row);
 
+/// The passes that a row has.
+struct Passes {
+  bool forward = false, backward = false;
+};
+Passes PassesOf(const KernelRow& kernel);
+
 /// Null when the law speaks about such a row, else why not.
 const char* WhyInapplicable(const Property& property, std::string_view backend,
-                            const KernelTraits& traits, bool has_forward, bool has_backward,
-                            bool has_host_twin);
+                            const KernelTraits& traits, Passes passes, bool has_host_twin);
 
 /// The law's `prepare`, and what else its fields say that it needs.
 void PrepareFor(const Property& property, Case& c, const KernelTraits& traits, Random& random);
 
-/// Null when the kernel's row covers this case, else which capability is missing.
-std::string Unsupported(const KernelTraits& traits, bool has_forward, bool has_backward,
-                        const Case& c);
+/// "" when the kernel's row covers this case, else which capability is missing.
+std::string Unsupported(const KernelTraits& traits, Passes passes, const Case& c);
 
 /// Validates, asks the row, then the law: the one judge behind every driver.
 Verdict Judge(const Property& property, const KernelRow& kernel, const Case& c);

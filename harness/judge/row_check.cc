@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "harness/base/printable.h"
+#include "harness/base/words.h"
 #include "harness/case/case.h"
 
 namespace padproof {
@@ -64,12 +65,10 @@ template <class E>
 std::string OnlyNamed(const char* field, Set<E> set) {
   const uint32_t strange = set.bits & ~Set<E>::All().bits;
   if (strange == 0) return {};
-  std::string names;
-  for (const auto name : EnumText<E>::names)
-    names += (names.empty() ? "" : ", ") + std::string(name);
   char bits[16];
   std::snprintf(bits, sizeof bits, "0x%x", strange);
-  return std::string(field) + " has the bits " + bits + ", which name nothing; there are " + names;
+  return std::string(field) + " has the bits " + bits + ", which name nothing; there are " +
+         Join(EnumText<E>::names);
 }
 
 template <class E>

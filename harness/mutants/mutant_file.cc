@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "harness/base/printable.h"
+#include "harness/base/words.h"
 
 namespace padproof {
 namespace {
@@ -24,12 +25,6 @@ std::vector<std::string> LinesOf(std::string_view text) {
     text.remove_prefix(end + 1);
   }
   return lines;
-}
-
-std::string_view Trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
 Error At(std::string_view path, int line, const std::string& what) {
@@ -63,7 +58,7 @@ class Parser {
 
   Result<Mutant> Run() {
     while (at_ < lines_.size()) {
-      const std::string_view line = Trimmed(lines_[at_]);
+      const std::string_view line = Trim(lines_[at_]);
       std::string wrong;
       if (line == "replace:") {
         wrong = ReadReplacement();
@@ -86,20 +81,20 @@ class Parser {
     if (colon == std::string_view::npos) {
       return "neither a comment nor \"key: value\"; keys are " + std::string(kKeys);
     }
-    const std::string key(Trimmed(line.substr(0, colon)));
+    const std::string key(Trim(line.substr(0, colon)));
     std::string* field = FieldOf(mutant_, key);
     if (field == nullptr) {
       return "unknown key \"" + Printable(key) + "\"; keys are " + std::string(kKeys);
     }
     if (!field->empty()) return "key \"" + key + "\" is given twice; keep one";
-    *field = Trimmed(line.substr(colon + 1));
+    *field = Trim(line.substr(colon + 1));
     if (field->empty()) return "key \"" + key + "\" has no value; write it on the same line";
     return {};
   }
 
   /// From "replace:" to ">>>"; leaves at_ on the last line it read, or on the one that is wrong.
   std::string ReadReplacement() {
-    if (++at_ >= lines_.size() || Trimmed(lines_[at_]) != "<<<") {
+    if (++at_ >= lines_.size() || Trim(lines_[at_]) != "<<<") {
       return "after \"replace:\" comes a line \"<<<\"";
     }
     Replacement block;
@@ -181,7 +176,7 @@ std::string LineDirective(size_t line, const std::string& path) {
 }  // namespace
 
 Result<Mutant> ParseMutant(std::string_view path, std::string_view text) {
-  if (Trimmed(text).empty()) return At(path, 1, "the file is empty; see kernels/README.md");
+  if (Trim(text).empty()) return At(path, 1, "the file is empty; see kernels/README.md");
   return Parser(path, text).Run();
 }
 

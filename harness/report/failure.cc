@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <filesystem>
+#include <sstream>
 
 #include "harness/drivers/paths.h"
 #include "harness/report/style.h"
@@ -29,7 +31,33 @@ std::string Where(const Failure& f) {
   return text;
 }
 
+/// "NAME='value' " where the environment has it.
+std::string Setting(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr || *value == 0 ? "" : fmt::format("{}='{}' ", name, value);
+}
+
+/// The program as a shell here finds it.
+std::string ProgramAsTyped() {
+  namespace fs = std::filesystem;
+  const std::string program = WorkerProgram();
+  std::error_code ignored;
+  const char* path = std::getenv("PATH");
+  std::stringstream folders{std::string(path != nullptr ? path : "")};
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const fs::path found = fs::path(folder) / "padproof";
+    if (!fs::exists(found, ignored)) continue;
+    return fs::equivalent(found, program, ignored) ? "padproof" : Shown(program);
+  }
+  return Shown(program);
+}
+
 }  // namespace
+
+std::string ReplayCommand(const Entry& entry) {
+  return Setting("PADPROOF_PLUGINS") + Setting("PADPROOF_DEVICE_PLUGINS") + ProgramAsTyped() +
+         " replay '" + Print(entry) + "'";
+}
 
 std::string Report(const Finding& f) {
   std::string text = fmt::format("{} / {}   {}", f.entry.law, f.entry.kernel, Red("FAILED"));
@@ -44,9 +72,7 @@ std::string Report(const Finding& f) {
   if (!f.failure.note.empty()) text += fmt::format("  note    {}\n", f.failure.note);
   text += fmt::format("  law     {}\n", f.statement);
   text += fmt::format("  source  {}\n", f.source);
-  const std::string plugins = PluginsNamed();
-  text += fmt::format("  replay  {}padproof replay '{}'\n",
-                      plugins.empty() ? "" : "PADPROOF_PLUGINS='" + plugins + "' ", Print(f.entry));
+  text += fmt::format("  replay  {}\n", ReplayCommand(f.entry));
   if (!f.problem.empty()) {
     text += fmt::format("  saved   {}: {}\n", Red("NOT SAVED"), f.problem);
   } else if (f.known) {

@@ -14,9 +14,12 @@ namespace padproof {
 ///     where   out[b=0 h=0 i=0 d=0]   pads 0: 0.2871   pads nan: nan   (1 of 1 elements)
 ///     law     ...
 ///     source  kernels/flash_fwd.cu
-///     replay  padproof replay '...'
+///     replay  build/check/padproof replay '...'
 ///     saved   corpora/flash_fwd/...
 std::string Report(const Finding& finding);
+
+/// What a shell in this directory takes to judge the case again, the plugins of this run included.
+std::string ReplayCommand(const Entry& entry);
 
 /// The one line of a finding that was just saved and is about to be shrunk.
 std::string FoundLine(const Finding& finding);

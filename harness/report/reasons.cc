@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "harness/base/words.h"
+
 namespace padproof {
 
 std::string NamesOf(const std::vector<KernelInfo>& kernels, const std::vector<bool>& chosen) {
@@ -20,7 +22,7 @@ std::string NamesOf(const std::vector<KernelInfo>& kernels, const std::vector<bo
     const std::string family = FamilyOf(kernels[k].name);
     const bool whole = rows[family] > 1 && chosen_rows[family] == rows[family];
     const std::string name = whole ? family + "*" : kernels[k].id;
-    if (name != last) text += (text.empty() ? "" : ", ") + name;
+    if (name != last) AppendTo(text, name);
     last = name;
   }
   return text;
@@ -37,8 +39,7 @@ std::string Reasons(const RunResult& result, const std::vector<KernelInfo>& kern
       kernels_of.try_emplace(reason, kernels.size(), false).first->second[k] = true;
     }
     for (const auto& [reason, chosen] : kernels_of) {
-      std::string& names = laws_of[{chosen, reason}];
-      names += (names.empty() ? "" : ", ") + std::string(laws[l]->name);
+      AppendTo(laws_of[{chosen, reason}], laws[l]->name);
     }
   }
   std::vector<std::string> lines;

@@ -7,8 +7,8 @@
 //   SIMT_DYNAMIC_SHARED(T, name)     T* name: the launch's dynamic shared memory
 //   padproof::simt::launch(kernel, grid, block, dynamic_bytes, stream, arguments...)
 //   padproof::simt::AllowDynamicShared(kernel, bytes)    needed once above 48 KiB, up to 227 KiB
-//   padproof::simt::ApplySchedule(args)    what the case asks of its launches; nothing on the
-//   device padproof::simt::ErrorText(error)
+//   padproof::simt::ApplySchedule(args)    what the case asks of its launches (a device ignores it)
+//   padproof::simt::ErrorText(error)       in words
 
 #pragma once
 

@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/words.h"
 #include "harness/judge/kernel_registry.h"
 #include "harness/judge/property.h"
 #include "harness/simt/sweep_case.h"
@@ -163,7 +164,13 @@ std::string Prepare(Sweep& sweep) {
     const bool named = IdOf(*row).find(sweep.settings.kernel) != std::string::npos;
     if (named && std::strcmp(row->backend, "simt") == 0) sweep.chosen.push_back(row);
   }
-  if (sweep.chosen.empty()) return "no SIMT kernel of that name";
+  if (sweep.chosen.empty()) {
+    std::string names;
+    for (const KernelRow* row : candidates) {
+      if (std::strcmp(row->backend, "simt") == 0) AppendTo(names, IdOf(*row));
+    }
+    return "no SIMT kernel is called '" + sweep.settings.kernel + "'; there are " + names;
+  }
   const auto by_name = [](const KernelRow* a, const KernelRow* b) {
     return std::strcmp(a->name, b->name) < 0;
   };
