@@ -226,7 +226,7 @@ constexpr KernelTraits TraitsOf(int tile_q, int tile_k, bool returns_lse) {
   traits.biases = Set<Bias>::All();
   traits.features = SetOf(Feature::gqa, Feature::dim_v, Feature::scale, Feature::softcap,
                           Feature::sink, Feature::dbias);
-  traits.pad_sides = SetOf(PadSide::right, PadSide::left);
+  traits.pad_sides = SetOf(PadSide::right, PadSide::left, PadSide::around);
   traits.dim_max = kMaxDim;
   traits.tile_q = tile_q;
   traits.tile_k = tile_k;

@@ -258,7 +258,7 @@ constexpr KernelTraits TraitsOf(Dtype dtype, Set<Mask> masks, PadContent pad_con
           .layouts = SetOf(Layout::bhsd, Layout::bshd),
           .strides = Set<Strides>::All(),
           .masks = masks,
-          .pad_sides = SetOf(PadSide::right, PadSide::left),
+          .pad_sides = SetOf(PadSide::right, PadSide::left, PadSide::around),
           .dim_max = 128,
           .seqlen_k_min = 1,
           // A masked weight is 0, so a result of nothing but zeros takes the sign of pads; and

@@ -86,22 +86,23 @@ constexpr NumericsProfile kHalf{
 
 constexpr KernelTraits TraitsOf(Set<Dtype> dtypes, const NumericsProfile& numerics, MaskForm form) {
   const bool additive = form == MaskForm::additive;  // the operator, which returns an LSE
-  return {.dtypes = dtypes,
-          .layouts = SetOf(Layout::bhsd, Layout::bshd),
-          .strides = SetOf(Strides::contiguous, Strides::row_padded, Strides::offset),
-          .masks = Set<Mask>::All(),
-          .pad_sides = SetOf(PadSide::right, PadSide::left),
-          .mask_forms = SetOf(MaskForm::lengths, form),
-          .biases = additive ? SetOf(Bias::none, Bias::dense) : SetOf(Bias::none),
-          .features = SetOf(Feature::scale),
-          .seqlen_k_min = 1,  // an empty K and V: see torch_sdpa_math.cc
-          .tile_q = 32,
-          .tile_k = 512,
-          .returns_lse = additive ? 1 : 0,
-          // An empty row is zero by intent: pytorch/pytorch#133882. Its LSE is the log of a sum
-          // that is set to 1 lest it be 0.
-          .promises = {.pad_content = PadContent::finite_scores, .empty_lse = EmptyLse::zero},
-          .numerics = numerics};
+  return {
+      .dtypes = dtypes,
+      .layouts = SetOf(Layout::bhsd, Layout::bshd),
+      .strides = SetOf(Strides::contiguous, Strides::row_padded, Strides::offset, Strides::sliced),
+      .masks = Set<Mask>::All(),
+      .pad_sides = SetOf(PadSide::right, PadSide::left, PadSide::around),
+      .mask_forms = SetOf(MaskForm::lengths, form),
+      .biases = additive ? SetOf(Bias::none, Bias::dense) : SetOf(Bias::none),
+      .features = SetOf(Feature::scale),
+      .seqlen_k_min = 1,  // an empty K and V: see torch_sdpa_math.cc
+      .tile_q = 32,
+      .tile_k = 512,
+      .returns_lse = additive ? 1 : 0,
+      // An empty row is zero by intent: pytorch/pytorch#133882. Its LSE is the log of a sum
+      // that is set to 1 lest it be 0.
+      .promises = {.pad_content = PadContent::finite_scores, .empty_lse = EmptyLse::zero},
+      .numerics = numerics};
 }
 
 PADPROOF_KERNEL({.name = "torch_sdpa_flash.bool",

@@ -29,7 +29,7 @@ constexpr KernelTraits BoolTraits() {
       .layouts = SetOf(Layout::bhsd, Layout::bshd),
       .strides = Set<Strides>::All(),
       .masks = Set<Mask>::All(),
-      .pad_sides = SetOf(PadSide::right, PadSide::left),
+      .pad_sides = SetOf(PadSide::right, PadSide::left, PadSide::around),
       .mask_forms = SetOf(MaskForm::lengths, MaskForm::boolean),
       .features = SetOf(Feature::gqa, Feature::dim_v, Feature::scale, Feature::dropout),
       .seqlen_k_min = 1,

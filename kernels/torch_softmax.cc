@@ -188,7 +188,7 @@ constexpr KernelTraits TraitsOf(const NumericsProfile& numerics, Set<Mask> masks
           .layouts = SetOf(Layout::bhsd, Layout::bshd),
           .strides = Set<Strides>::All(),
           .masks = masks,
-          .pad_sides = SetOf(PadSide::right, PadSide::left),
+          .pad_sides = SetOf(PadSide::right, PadSide::left, PadSide::around),
           .biases = SetOf(Bias::none, Bias::dense),
           .features = SetOf(Feature::dim_v, Feature::scale, Feature::dbias),
           .seqlen_k_min = 1,  // softmax over no slot is no row at all

@@ -5,15 +5,17 @@
 //     |sum m - N (1 - p)| <= N / 256 + sqrt(N L / 2)
 //     #{m = m'} <= N a + N / 128 + sqrt(N L),   a = p^2 + (1 - p)^2
 //
-// for m' = m of any later batch entry, of any later query head, of the next entry and the head
-// before, of the query or the key 1, 16, 32, 64, 128, 256 and a tile further on, and, under the
-// next seed or one that differs in one bit, of the same pair and of the query, key, head and batch
-// entry beside it; N counts the pairs that both see.
+// for the mask m' laid over m with a shift: of all queries and keys within a head (those of rows
+// and keys without one bit apart, too) and of any later batch entry or head with those beside it;
+// and for m' under a seed that differs in one bit. N counts the pairs that both see. Other pairs
+// may be alike under another seed: kernels that hash seed + index have no better, and no call sees
+// both.
 //
-// Preconditions: the row has dropout. L = 60 ln 2: by Hoeffding's inequality a mask of independent
-// draws breaks any one of these with a probability below 2^-58; agreements of neighbours in a row
-// depend on each other only through their common draw, so each is a sum of two sums of independent
-// ones. Kernels draw p in 8 bits (flash-attention: p in uint8), which N / 256 allows for.
+// Preconditions: the row has dropout. L = 75 ln 2: by Hoeffding's inequality a mask of independent
+// draws breaks any one of these with a probability below 2^-73, and a case has less than 2^15 of
+// them; agreements under one shift depend on each other only where a draw is in two of them, so
+// each is a sum of two sums of independent ones. Kernels draw p in 8 bits (flash-attention: p in
+// uint8), which N / 256 allows for.
 //
 // What the other laws cannot say, since they take the mask as the kernel has it: that it drops as
 // often as asked, and that no two heads, sequences, rows or tiles drop the same.
@@ -25,12 +27,13 @@
 
 #include "harness/judge/property.h"
 #include "properties/support/dropout.h"
+#include "properties/support/mask_bits.h"
 #include "properties/support/run.h"
 
 namespace padproof {
 namespace {
 
-const double kLevel = 60 * std::log(2.0);  // L
+const double kLevel = 75 * std::log(2.0);  // L
 
 const char* Inapplicable(const KernelTraits& traits, bool, bool) {
   return traits.features.Has(Feature::dropout) ? nullptr : "has no dropout";
@@ -58,51 +61,29 @@ void Prepare(Case& c, const KernelTraits& traits, Random& random) {
   c.dim_v = 0;
 }
 
-/// How often two masks agree, over pairs that both see.
-class Agreement {
- public:
-  void Add(bool same) {
-    ++pairs_;
-    agree_ += same;
-  }
-  bool IsPlausible(double p) const {
-    const double n = static_cast<double>(pairs_), a = p * p + (1 - p) * (1 - p);
-    return static_cast<double>(agree_) <= n * a + n / 128 + std::sqrt(n * kLevel);
-  }
-  std::string Text() const {
-    return std::to_string(agree_) + " of " + std::to_string(pairs_) + " pairs";
-  }
+bool IsPlausible(const Agreement& agreement, double p) {
+  const double n = static_cast<double>(agreement.pairs), a = p * p + (1 - p) * (1 - p);
+  return static_cast<double>(agreement.alike) <= n * a + n / 128 + std::sqrt(n * kLevel);
+}
 
- private:
-  int64_t pairs_ = 0, agree_ = 0;
-};
+/// The masks of a problem, [batch][heads].
+using Masks = std::vector<std::vector<MaskBits>>;
 
-/// From one pair to another one of the same problem.
-struct Step {
-  const char* what;
-  int b, h, i, j;
-};
-
-template <class Visit>
-void ForEachPairSeen(const Problem& problem, Visit visit) {
-  const Case& c = problem.c();
-  for (Index at{0, 0, 0, 0}; at.b < c.batch(); ++at.b) {
-    for (at.h = 0; at.h < c.heads; ++at.h) {
-      for (at.i = 0; at.i < problem.RealRows(Operand::q, at.b); ++at.i) {
-        for (int j = 0; j < problem.RealRows(Operand::k, at.b); ++j) {
-          if (problem.Keeps(at, j)) visit(static_cast<const Index&>(at), j);
-        }
-      }
+Masks MasksOf(const Problem& problem) {
+  Masks masks(static_cast<size_t>(problem.c().batch()));
+  for (int b = 0; b < problem.c().batch(); ++b) {
+    for (int h = 0; h < problem.c().heads; ++h) {
+      masks[static_cast<size_t>(b)].emplace_back(problem, b, h);
     }
   }
+  return masks;
 }
 
-bool IsSeen(const Problem& problem, const Index& at, int j) {
-  const Case& c = problem.c();
-  return at.b >= 0 && at.b < c.batch() && at.h >= 0 && at.h < c.heads && at.i >= 0 &&
-         at.i < problem.RealRows(Operand::q, at.b) && j >= 0 &&
-         j < problem.RealRows(Operand::k, at.b) && problem.Keeps(at, j);
-}
+/// From one pair to another one, of the same problem or of one with another seed.
+struct Step {
+  int b = 0, h = 0, i = 0, j = 0;
+  MaskBits::Half half;
+};
 
 Failure Alike(const std::string& where, std::string expected, std::string got) {
   Failure failure;
@@ -114,63 +95,86 @@ Failure Alike(const std::string& where, std::string expected, std::string got) {
   return failure;
 }
 
-std::optional<Failure> JudgeRate(const Problem& problem, double p) {
+std::optional<Failure> JudgeRate(const Masks& masks, double p) {
   int64_t pairs = 0, kept = 0;
-  ForEachPairSeen(problem, [&](const Index& at, int j) {
-    ++pairs;
-    kept += !problem.IsDropped(at, j);
-  });
+  for (const auto& of_sequence : masks) {
+    for (const MaskBits& mask : of_sequence) {
+      pairs += mask.seen();
+      kept += mask.kept();
+    }
+  }
   const double n = static_cast<double>(pairs), most = n / 256 + std::sqrt(n * kLevel / 2);
   if (std::fabs(static_cast<double>(kept) - n * (1 - p)) <= most) return std::nullopt;
   return Alike("pairs that are kept", Number(n * (1 - p)) + " +- " + Number(most),
                std::to_string(kept) + " of " + std::to_string(pairs));
 }
 
-/// `other` is the problem itself, or the same under another seed.
-std::optional<Failure> JudgeStep(const Problem& problem, const Problem& other, double p,
-                                 const Step& step) {
-  Agreement agreement;
-  ForEachPairSeen(problem, [&](const Index& at, int j) {
-    const Index to{at.b + step.b, at.h + step.h, at.i + step.i, 0};
-    const int key = j + step.j;
-    if (!IsSeen(other, to, key)) return;
-    agreement.Add(problem.IsDropped(at, j) == other.IsDropped(to, key));
-  });
-  if (agreement.IsPlausible(p)) return std::nullopt;
-  return Alike(std::string("a pair and that of ") + step.what, "drawn by themselves",
-               "alike at " + agreement.Text());
+/// "a pair and that at i+8 j-1"
+std::string TextOf(const Step& step) {
+  std::string text = "a pair and that at";
+  const auto add = [&](const char* what, int by) {
+    if (by != 0) text += std::string(" ") + what + (by > 0 ? "+" : "") + std::to_string(by);
+  };
+  add("b", step.b);
+  add("h", step.h);
+  add("i", step.i);
+  add("j", step.j);
+  return text == "a pair and that at" ? "a pair and itself" : text;
 }
 
-std::vector<Step> StepsWithin(const Case& c, const KernelTraits& traits) {
-  std::vector<Step> steps{{"the next query", 0, 0, 1, 0},
-                          {"the next key", 0, 0, 0, 1},
-                          {"the query a tile further on", 0, 0, traits.tile_q, 0},
-                          {"the key a tile further on", 0, 0, 0, traits.tile_k},
-                          {"the next sequence and the head before", 1, -1, 0, 0}};
-  for (int far : {16, 32, 64, 128, 256}) {
-    steps.push_back({"a query further on", 0, 0, far, 0});
-    steps.push_back({"a key further on", 0, 0, 0, far});
+/// `to` is `from`, or of the same problem under another seed.
+std::optional<Failure> JudgeStep(const Masks& from, const Masks& to, double p, const Step& step) {
+  const auto beyond = [](size_t n, int by, size_t size) {
+    const int64_t at = static_cast<int64_t>(n) + by;
+    return at < 0 || at >= static_cast<int64_t>(size);
+  };
+  Agreement sum;
+  for (size_t b = 0; b < from.size(); ++b) {
+    if (beyond(b, step.b, to.size())) continue;
+    const auto& others = to[b + static_cast<size_t>(step.b)];
+    for (size_t h = 0; h < from[b].size(); ++h) {
+      if (beyond(h, step.h, others.size())) continue;
+      from[b][h].LayOver(others[h + static_cast<size_t>(step.h)], step.i, step.j, step.half, sum);
+    }
   }
-  for (int b = 1; b < c.batch(); ++b) steps.push_back({"another sequence", b, 0, 0, 0});
-  for (int h = 1; h < c.heads; ++h) steps.push_back({"another head", 0, h, 0, 0});
+  if (IsPlausible(sum, p)) return std::nullopt;
+  return Alike(
+      TextOf(step) + (&from == &to ? "" : " under another seed"), "drawn by themselves",
+      "alike at " + std::to_string(sum.alike) + " of " + std::to_string(sum.pairs) + " pairs");
+}
+
+/// Within a head: counters that run on into the next rows, words that several pairs share.
+std::vector<Step> StepsInHead(int rows, int keys) {
+  std::vector<Step> steps;
+  for (int i = 0; i < rows; ++i) {
+    const int far = i <= 2 ? keys - 1 : i <= 16 ? std::min(16, keys - 1) : 0;
+    for (int j = i == 0 ? 1 : -far; j <= far; ++j) steps.push_back({.i = i, .j = j});
+  }
+  for (int bit = 1; bit < rows; bit *= 2) steps.push_back({.i = bit, .half = {.row_bit = bit}});
+  for (int bit = 1; bit < keys; bit *= 2) steps.push_back({.j = bit, .half = {.key_bit = bit}});
   return steps;
 }
 
-std::vector<Step> StepsToAnotherSeed() {
-  std::vector<Step> steps{{"the same query and key under another seed", 0, 0, 0, 0}};
-  for (int by : {1, -1}) {
-    steps.push_back({"a query beside it under another seed", 0, 0, by, 0});
-    steps.push_back({"a key beside it under another seed", 0, 0, 0, by});
-    steps.push_back({"a head beside it under another seed", 0, by, 0, 0});
-    steps.push_back({"a sequence beside it under another seed", by, 0, 0, 0});
+/// To other heads and batch entries, and, of those next to it, to what lies beside the pair.
+std::vector<Step> StepsBetweenHeads(int batch, int heads) {
+  std::vector<Step> steps;
+  for (int b = 0; b < batch; ++b) {
+    for (int h = b == 0 ? 1 : 1 - heads; h < heads; ++h) {
+      const int beside = b <= 1 && std::abs(h) <= 1 ? 1 : 0;
+      for (int i = -beside; i <= beside; ++i) {
+        for (int j = -beside; j <= beside; ++j) steps.push_back({b, h, i, j, {}});
+      }
+    }
   }
   return steps;
 }
 
-/// One bit of the seed, or those in which the next one differs from it.
-uint64_t BitsToFlip(const Case& c) {
-  const uint64_t draw = HashOf({c.seed, 29}), seed = DropoutSeedOf(c);
-  return draw % 2 == 0 ? uint64_t{1} << (draw >> 58) : seed ^ (seed + 1);
+/// The first that fails.
+std::optional<Failure> JudgeSteps(const Masks& masks, double p, const std::vector<Step>& steps) {
+  for (const Step& step : steps) {
+    if (auto failure = JudgeStep(masks, masks, p, step)) return failure;
+  }
+  return std::nullopt;
 }
 
 Verdict Check(const KernelRow& kernel, const Case& original) {
@@ -179,17 +183,17 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   const double p = static_cast<double>(DropoutOf(c));
   Problem problem(c);
   if (auto verdict = ReadDropped(kernel, problem)) return *verdict;
-  if (auto failure = JudgeRate(problem, p)) return Verdict::Fails(*failure);
-  for (const Step& step : StepsWithin(c, kernel.traits)) {
-    if (auto failure = JudgeStep(problem, problem, p, step)) return Verdict::Fails(*failure);
+  const Masks masks = MasksOf(problem);
+  if (auto failure = JudgeRate(masks, p)) return Verdict::Fails(*failure);
+  const int rows = *std::max_element(c.lens_q.begin(), c.lens_q.end());
+  const int keys = *std::max_element(c.lens_k.begin(), c.lens_k.end());
+  for (const auto& steps : {StepsInHead(rows, keys), StepsBetweenHeads(c.batch(), c.heads)}) {
+    if (auto failure = JudgeSteps(masks, p, steps)) return Verdict::Fails(*failure);
   }
   Problem other(c);
-  other.FlipDropoutSeed(BitsToFlip(c));
+  other.FlipDropoutSeed(uint64_t{1} << (HashOf({c.seed, 29}) >> 58));
   if (auto verdict = ReadDropped(kernel, other)) return *verdict;
-  for (const Step& step : StepsToAnotherSeed()) {
-    if (auto failure = JudgeStep(problem, other, p, step)) return Verdict::Fails(*failure);
-  }
-  return Verdict::Holds();
+  return HoldsUnless(JudgeStep(masks, MasksOf(other), p, {}));
 }
 
 PADPROOF_PROPERTY({.name = "dropout_mask",

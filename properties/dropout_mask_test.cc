@@ -10,6 +10,7 @@
 #include "harness/judge/kernel_registry.h"
 #include "harness/judge/property.h"
 #include "properties/support/dropout.h"
+#include "properties/support/mask_bits.h"
 
 namespace padproof {
 namespace {
@@ -82,6 +83,53 @@ TEST(ReadDropped, AccusesWhatIsNoSumOfKeptWeights) {
   const auto elsewhere = KnowDropped(row, problem);
   ASSERT_TRUE(elsewhere);
   EXPECT_EQ(elsewhere->outcome, Outcome::not_applicable);
+}
+
+/// As LayOver counts, pair by pair.
+Agreement CountedPairByPair(const Problem& problem, const Index& shift, MaskBits::Half half) {
+  Agreement sum;
+  const auto seen = [&](const Index& at, int j) {
+    return at.i >= 0 && at.i < problem.RealRows(Operand::q, at.b) && j >= 0 &&
+           j < problem.RealRows(Operand::k, at.b) && problem.Keeps(at, j);
+  };
+  for (int i = 0; i < problem.RealRows(Operand::q, 0); ++i) {
+    for (int j = 0; j < problem.RealRows(Operand::k, 0); ++j) {
+      const Index at{0, 0, i, 0}, to{shift.b, shift.h, i + shift.i, 0};
+      if ((i & half.row_bit) != 0 || (j & half.key_bit) != 0) continue;
+      if (!seen(at, j) || !seen(to, j + shift.d)) continue;
+      ++sum.pairs;
+      sum.alike += problem.IsDropped(at, j) == problem.IsDropped(to, j + shift.d);
+    }
+  }
+  return sum;
+}
+
+TEST(MaskBits, LaidOverAnotherCountsAsPairByPair) {
+  Problem problem(*Parse("lens_q=9,7 lens_k=131,70 heads=2 dim=1 mask=window:70,3:br dropout=50"));
+  Random random(11);
+  for (Index at{0, 0, 0, 0}; at.b < 2; ++at.b) {
+    for (at.h = 0; at.h < 2; ++at.h) {
+      for (at.i = 0; at.i < problem.RealRows(Operand::q, at.b); ++at.i) {
+        for (int j = 0; j < problem.RealRows(Operand::k, at.b); ++j) {
+          problem.SetDropped(at, j, random.Chance(50));
+        }
+      }
+    }
+  }
+  const MaskBits mask(problem, 0, 0);
+  int64_t pairs = 0;
+  for (int n = 0; n < 400; ++n) {
+    const Index shift{random.Between(0, 1), random.Between(0, 1), random.Between(-9, 9),
+                      random.Between(-135, 135)};
+    const MaskBits::Half half{random.OneOf({0, 0, 1, 4}), random.OneOf({0, 0, 1, 32, 64})};
+    Agreement sum;
+    mask.LayOver(MaskBits(problem, shift.b, shift.h), shift.i, shift.d, half, sum);
+    const Agreement counted = CountedPairByPair(problem, shift, half);
+    ASSERT_EQ(sum.pairs, counted.pairs) << n;
+    ASSERT_EQ(sum.alike, counted.alike) << n;
+    pairs += sum.pairs;
+  }
+  EXPECT_GT(pairs, 1000);
 }
 
 }  // namespace

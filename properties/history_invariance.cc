@@ -4,10 +4,10 @@
 //   f(x) after a call of the same padded shape, with other lengths, mask, scale and dropout seed,
 //   is within the bounds of oracle_agreement, lse_agreement and gradient_agreement
 //
-// Preconditions: the row repeats its bits. All buffers of each call are new, so what is left can
-// only be in the kernel: static scratch, a plan or a scale that is kept for a shape, counters that
-// are not put back. The second line comes first: what is kept for a shape is that of the first
-// call.
+// Preconditions: of the first line, that the row repeats its bits. All buffers of each call are
+// new, so what is left can only be in the kernel: static scratch, a plan or a scale that is kept
+// for a shape, counters that are not put back. The second line comes first: what is kept for a
+// shape is that of the first call.
 
 #include <optional>
 
@@ -18,7 +18,8 @@ namespace padproof {
 namespace {
 
 const char* Inapplicable(const KernelTraits& traits, bool has_forward, bool) {
-  return NotRepeatable(traits, has_forward);
+  const bool has_oracle = traits.promises.output == OutputOf::attention;
+  return has_oracle ? nullptr : NotRepeatable(traits, has_forward);
 }
 
 void Prepare(Case& c, const KernelTraits& traits, Random&) { c.fill = AllowedFill(traits, c.fill); }
@@ -37,7 +38,7 @@ Case Elsewise(const KernelRow& kernel, Case c) {
   return c;
 }
 
-/// Nothing when there is no such call, or x is still right after it.
+/// Nothing when there is no such call.
 std::optional<Verdict> JudgeAfterOther(const KernelRow& kernel, const Case& c) {
   const Case other = Elsewise(kernel, c);
   if (!Unsupported(kernel.traits, PassesOf(kernel), other).empty()) return std::nullopt;
@@ -52,12 +53,16 @@ std::optional<Verdict> JudgeAfterOther(const KernelRow& kernel, const Case& c) {
                            verdict.failure.note;
     return verdict;
   }
-  return std::nullopt;
+  return Verdict::Holds();
 }
 
 Verdict Check(const KernelRow& kernel, const Case& original) {
   const Case c = WithAllowedFill(kernel.traits, original);
-  if (auto verdict = JudgeAfterOther(kernel, c)) return *verdict;
+  const std::optional<Verdict> after_other = JudgeAfterOther(kernel, c);
+  if (after_other && after_other->outcome == Outcome::fails) return *after_other;
+  if (const char* why = NotRepeatable(kernel.traits, kernel.forward != nullptr)) {
+    return after_other ? *after_other : Verdict::NotApplicable(why);
+  }
   Problem before(c), spoiled = before, after = before;
   spoiled.FillTokens(Fill::nan, [](Operand, const Index&) { return true; });
   if (auto verdict = RunForBits(kernel, before)) return *verdict;

@@ -34,8 +34,8 @@ const char* Inapplicable(const KernelTraits& traits, bool, bool) {
 void Prepare(Case& c, const KernelTraits& traits, Random& random) {
   if (c.heads < 2) c.heads = random.Between(2, 3);
   if (c.strides == Strides::contiguous && !TakesBoth(traits, c)) {
-    const Strides strides = random.OneOf(
-        {Strides::row_padded, Strides::offset, Strides::transposed, Strides::expanded});
+    const Strides strides = random.OneOf({Strides::row_padded, Strides::offset, Strides::transposed,
+                                          Strides::expanded, Strides::sliced});
     if (traits.strides.Has(strides)) c.strides = strides;
   }
   c = WithAllowedFill(traits, c);

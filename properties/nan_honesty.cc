@@ -6,6 +6,9 @@
 //   +inf in v_jd    =>  O_id is not finite, likewise
 //   NaN in q_i, dO_i  =>  dQ_i is NaN, if i sees a key, and dK_j for every j that i sees
 //   NaN in k_j, v_j   =>  dQ_i is NaN for every i that sees j
+//   NaN in q_i        =>  dV_j is NaN for every j that i sees
+//   NaN in k_j        =>  dV_j is NaN, if any i sees j
+//   NaN in dO_id      =>  dV_jd is NaN for every j that i sees
 //                         (with such a weight where the NaN is in dO or V)
 //
 // Preconditions: no dropout, which may drop it; of a row without a forward, whose O and LSE are
@@ -86,6 +89,8 @@ class Shows {
         return HasQueryRows(op_) && at.h == place_.h / c_.group &&
                Sees(c_, at.b, place_.h, place_.i, at.i) &&
                (op_ == Operand::q || IsHeavy(place_.h, place_.i, at.i));
+      case Operand::dv:
+        return InValues(at);
       default:
         return false;
     }
@@ -103,6 +108,23 @@ class Shows {
     if (!IsSeenBy(at)) return false;
     if (op_ == Operand::k) return true;
     return result == Operand::o && at.d == place_.d && IsHeavy(at.h, at.i, place_.i);
+  }
+
+  bool InValues(const Index& at) const {
+    if (op_ == Operand::k) return at.h == place_.h && at.i == place_.i && IsSeen(at);
+    if (!HasQueryRows(op_) || at.h != place_.h / c_.group) return false;
+    if (!Sees(c_, at.b, place_.h, place_.i, at.i)) return false;
+    return op_ == Operand::q || (at.d == place_.d && IsHeavy(place_.h, place_.i, at.i));
+  }
+
+  /// Whether any query of its heads sees the key.
+  bool IsSeen(const Index& key) const {
+    for (int h = key.h * c_.group; h < (key.h + 1) * c_.group; ++h) {
+      for (int i = 0; i < c_.lens_q[static_cast<size_t>(key.b)]; ++i) {
+        if (Sees(c_, key.b, h, i, key.i)) return true;
+      }
+    }
+    return false;
   }
 
   /// Whether the weight of a key that query i sees surely is no 0.

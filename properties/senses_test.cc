@@ -260,7 +260,7 @@ TEST(Senses, PoisonInPads) {
 TEST(Senses, NanTurnedIntoANumber) {
   constexpr uint64_t kManyCases = 60;  // each has one NaN, somewhere
   EXPECT_EQ(SensesOf(*FindProperty("nan_honesty"), kOutputs, Region::real, NanToNumber, kManyCases),
-            " out lse dq dk");
+            " out lse dq dk dv");
 }
 
 TEST(Senses, LaunchesThatFail) {

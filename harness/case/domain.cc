@@ -60,8 +60,8 @@ void Cut(Case& c, int dim_multiple) {
 /// Gaps are for packed buffers alone.
 Set<PadSide> PadSidesOf(const Domain& domain, const Case& c) {
   if (c.paged()) return SetOf(PadSide::right);
-  const Set<PadSide> around{domain.pad_sides.bits & SetOf(PadSide::right, PadSide::left).bits};
-  return c.packed() || around.bits == 0 ? domain.pad_sides : around;
+  const Set<PadSide> others{domain.pad_sides.bits & ~SetOf(PadSide::between).bits};
+  return c.packed() || others.bits == 0 ? domain.pad_sides : others;
 }
 
 /// Pages hold no left pads and no gradients, and no mask tensor tells of them.

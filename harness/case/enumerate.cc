@@ -105,6 +105,7 @@ void AddShapes(const Domain& domain, const std::vector<MaskAndWindow>& masks, Ca
   for (PadSide side : ValuesOf(domain.pad_sides)) {
     if (side == PadSide::between && !c.packed()) continue;
     if (side == PadSide::left && c.paged()) continue;
+    if (side == PadSide::around) continue;  // left and right say each half of it
     c.pad_side = side;
     for (const auto& [mask, window] : masks) {
       c.mask = mask;
@@ -263,7 +264,9 @@ void Scope::AddManners(const Domain& domain) {
     }
   }
   for (auto* forms : {&forms_, &packed_forms_, &paged_forms_}) Spread(*forms);
-  for (Strides strides : ValuesOf(domain.strides)) placed_.push_back({strides, kAllOperands});
+  for (Strides strides : ValuesOf(domain.strides)) {  // slices are for random cases: manners are 8
+    if (strides != Strides::sliced) placed_.push_back({strides, kAllOperands});
+  }
   if (domain.strides.Has(Strides::row_padded)) {
     for (Operand op : {Operand::k, Operand::o, Operand::d_o}) {
       placed_.push_back({Strides::row_padded, static_cast<int>(op)});

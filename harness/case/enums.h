@@ -25,12 +25,15 @@ enum class Layout : int32_t { bhsd = 0, bshd = 1, thd = 2, paged = 3 };
 ///   transposed  the elements of a row are as far apart as there are rows: [b, h, d, s]; of LSE
 ///               the heads lie inside: [b, s, h]
 ///   expanded    of inputs: one head in memory for all, a stride of 0 (torch.Tensor.expand)
+///   sliced      a part of a larger tensor, as cache[:, :heads, :seqlen]: a head and two slots more
+///               than there are lie behind the last ones, and belong to nobody
 enum class Strides : int32_t {
   contiguous = 0,
   row_padded = 1,
   offset = 2,
   transposed = 3,
-  expanded = 4
+  expanded = 4,
+  sliced = 5
 };
 
 /// Who sees whom among the real tokens of one sequence. Query i sees key j when
@@ -85,7 +88,8 @@ enum class Feature : int32_t {
 
 /// Where padded slots lie: after or before the real tokens of each sequence. In a packed buffer
 /// after its last or before its first sequence, or, told by seqused, in gaps after each of them.
-enum class PadSide : int32_t { right = 0, left = 1, between = 2 };
+/// around: on both sides, the odd one before.
+enum class PadSide : int32_t { right = 0, left = 1, between = 2, around = 3 };
 
 /// Order in which the SIMT layer runs blocks and threads.
 ///   forward   the next higher thread that can run, and the next higher block
@@ -163,8 +167,8 @@ struct EnumText<Layout> {
 };
 template <>
 struct EnumText<Strides> {
-  static constexpr std::array<std::string_view, 5> names{"contiguous", "row_padded", "offset",
-                                                         "transposed", "expanded"};
+  static constexpr std::array<std::string_view, 6> names{"contiguous", "row_padded", "offset",
+                                                         "transposed", "expanded",   "sliced"};
 };
 template <>
 struct EnumText<Mask> {
@@ -186,7 +190,7 @@ struct EnumText<Feature> {
 };
 template <>
 struct EnumText<PadSide> {
-  static constexpr std::array<std::string_view, 3> names{"right", "left", "between"};
+  static constexpr std::array<std::string_view, 4> names{"right", "left", "between", "around"};
 };
 template <>
 struct EnumText<Order> {

@@ -56,7 +56,12 @@ int Dim(const Domain& domain, Random& random) {
 }
 
 int DimV(const Domain& domain, int dim, Random& random) {
-  const int other = Dim(domain, random);
+  int other = Dim(domain, random);
+  // Columns of V beyond those of a long row of Q show only where there are some.
+  const int multiple = domain.dim_multiple, largest = std::min(domain.dim_max, kMaxDim) / multiple;
+  if (dim > 64 && random.Chance(50)) {
+    other = multiple * random.Between(std::min(64 / multiple + 1, largest), largest);
+  }
   return other == dim ? 0 : other;
 }
 
@@ -209,9 +214,11 @@ void Clash(const Swarm& swarm, Random& random, Case& c) {
 /// What few models have, each by itself and sometimes together.
 void DrawFeatures(const Domain& domain, Random& random, Case& c) {
   if (domain.features.Has(Feature::gqa) && random.Chance(40)) {
-    c.group = random.OneOf({2, 2, 3, 4, 8});
+    c.group = random.OneOf({2, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8});
     const bool many = c.heads > 4 && c.group < 4;
-    const int heads_kv = many ? random.Between(3, 5) : random.OneOf({1, 1, 2});
+    const int heads_kv = many                         ? random.Between(3, 5)
+                         : c.group > 4 && c.group < 8 ? random.Between(1, 2)
+                                                      : random.OneOf({1, 1, 2});
     c.heads = c.group * heads_kv;
   }
   const auto may = [&](Feature feature, uint32_t percent) {
@@ -228,6 +235,9 @@ void DrawFeatures(const Domain& domain, Random& random, Case& c) {
     c.lens_k[random.Below(static_cast<uint32_t>(c.batch()))] = most;
   }
   if (random.Chance(60)) c.bias = draw::OneOf(domain.biases, random);
+  // A whole row of the lowest numbers is rare in any tensor.
+  const bool lower = c.bias == Bias::dense && domain.biases.Has(Bias::masking);
+  if (lower && random.Chance(40)) c.bias = Bias::masking;
   if (random.Chance(40)) {
     c.mask_form = draw::OneOf(domain.mask_forms, random);
     if (random.Chance(60)) c.holes = random.OneOf({10, 50, 90});
@@ -237,8 +247,8 @@ void DrawFeatures(const Domain& domain, Random& random, Case& c) {
   }
 }
 
-/// A window is made for sequences much longer than it: one of some tiles, of which the last queries
-/// skip the first.
+/// A window is made for sequences much longer than it, and a causal mask for as many tiles of
+/// queries as of keys: one of some tiles, of which the last queries skip the first.
 void Outgrow(const Domain& domain, Random& random, Case& c) {
   const auto at = random.Below(static_cast<uint32_t>(c.batch()));
   c.lens_k[at] = std::min(domain.tile_k * random.Between(3, 5), 96) + random.Between(-1, 1);
@@ -256,15 +266,19 @@ void Stretch(const Domain& domain, Random& random, Case& c) {
   switch (random.Below(6)) {
     case 0:
     case 1:  // most masks hide most keys from one query
-      c.lens_k[0] = random.Between(129, 600);
+      c.lens_k[0] = random.Chance(50) ? random.Between(601, 2100) : random.Between(129, 600);
       if (domain.masks.Has(Mask::none) && random.Chance(75)) c.mask = Mask::none;
       break;
     case 2:
-      c.lens_q[0] = random.Between(100, 300);
+      c.lens_q[0] = random.Chance(50) ? random.Between(301, 1100) : random.Between(100, 300);
       break;
     case 3:
-      c.lens_q.assign(static_cast<size_t>(random.Between(17, 40)), 1);
+      c.lens_q.assign(static_cast<size_t>(random.Between(17, 48)), 1);
       c.lens_k.assign(c.lens_q.size(), 1);
+      if (random.Chance(60)) {
+        for (int& len : c.lens_q) len = random.Between(0, 2);
+        for (int& len : c.lens_k) len = random.Between(0, 3);
+      }
       c.lens_k.back() = 2;
       break;
     case 4: {
@@ -300,7 +314,9 @@ Case Generate(const Domain& domain, Random& random, int size) {
   if (swarm.causal) c.mask = draw::OneOf(domain.masks, random);
   if (IsWindow(c.mask)) {
     c.window = draw::OneWindow(domain.tile_k, random);
-    if (size > 20 && random.Chance(20)) Outgrow(domain, random, c);
+  }
+  if (c.mask != Mask::none && size > 20 && random.Chance(IsWindow(c.mask) ? 20 : 8)) {
+    Outgrow(domain, random, c);
   }
   if (swarm.features) DrawFeatures(domain, random, c);
   // What heads have of their own shows an index that is cut.
@@ -317,7 +333,7 @@ Case Generate(const Domain& domain, Random& random, int size) {
   c.backward = swarm.backward && random.Chance(50);
   if (swarm.schedules) c.schedule = draw::OneSchedule(random);
   c.seed = draw::Seed(random);
-  if (size > 30 && random.Chance(5)) Stretch(domain, random, c);
+  if (size > 30 && random.Chance(6)) Stretch(domain, random, c);
   return Fit(domain, c);
 }
 

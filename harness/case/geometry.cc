@@ -14,15 +14,19 @@ int LongestOf(const std::vector<int>& lens) {
   return lens.empty() ? 0 : *std::max_element(lens.begin(), lens.end());
 }
 
+int PadsBefore(int pads, PadSide side) {
+  return side == PadSide::left ? pads : side == PadSide::around ? (pads + 1) / 2 : 0;
+}
+
 /// Of a buffer in which sequences follow one another, with `pad` slots as PadSide says.
 Region PackedRegion(const std::vector<int>& lens, int pad, PadSide side, int b) {
   Region region;
   for (int n = 0; n <= b; ++n) {
     region.begin += region.slots;
-    region.leftpad = side == PadSide::left && n == 0 ? pad : 0;
+    region.leftpad = n == 0 ? PadsBefore(pad, side) : 0;
     const bool last = n + 1 == static_cast<int>(lens.size());
-    const bool after = side == PadSide::between || (side == PadSide::right && last);
-    region.slots = region.leftpad + lens[static_cast<size_t>(n)] + (after ? pad : 0);
+    const int after = side == PadSide::between ? pad : last ? pad - PadsBefore(pad, side) : 0;
+    region.slots = region.leftpad + lens[static_cast<size_t>(n)] + after;
   }
   return region;
 }
@@ -30,7 +34,7 @@ Region PackedRegion(const std::vector<int>& lens, int pad, PadSide side, int b) 
 Region RegionOf(const Case& c, const std::vector<int>& lens, int seqlen, int pad, int b) {
   if (c.packed()) return PackedRegion(lens, pad, c.pad_side, b);
   const int pads = seqlen - lens[static_cast<size_t>(b)];
-  return {.begin = 0, .slots = seqlen, .leftpad = c.pad_side == PadSide::left ? pads : 0};
+  return {.begin = 0, .slots = seqlen, .leftpad = PadsBefore(pads, c.pad_side)};
 }
 
 bool IsReal(const Region& region, int len, int slot) {

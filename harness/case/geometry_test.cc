@@ -45,10 +45,23 @@ TEST(Geometry, PackedSequencesFollowOneAnother) {
   EXPECT_EQ(regions(PadSide::right), (std::vector<int>{0, 4, 0, 4, 4, 0}));
   EXPECT_EQ(regions(PadSide::left), (std::vector<int>{0, 6, 2, 6, 2, 0}));
   EXPECT_EQ(regions(PadSide::between), (std::vector<int>{0, 6, 0, 6, 4, 0}));
+  EXPECT_EQ(regions(PadSide::around), (std::vector<int>{0, 5, 1, 5, 3, 0}));
   EXPECT_EQ(c.seqlen_k(), 4);
   EXPECT_TRUE(HasPads(c));
   c.pad_q = c.pad_k = 0;
   EXPECT_FALSE(HasPads(c));
+}
+
+TEST(Geometry, PadsOnBothSidesHaveTheOddOneBefore) {
+  Case c = Ragged();  // keys 4 and 2, 2 padded slots
+  c.pad_side = PadSide::around;
+  EXPECT_EQ(SlotK(c, 0, 0), 1);
+  EXPECT_EQ(SlotK(c, 1, 0), 2);
+  c.pad_k = 1;
+  EXPECT_EQ(SlotK(c, 0, 0), 1);
+  EXPECT_FALSE(IsRealK(c, 1, 1));
+  EXPECT_TRUE(IsRealK(c, 1, 3));
+  EXPECT_FALSE(IsRealK(c, 1, 4));
 }
 
 TEST(Geometry, PagesAreWhole) {

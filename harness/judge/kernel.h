@@ -137,7 +137,9 @@ enum class PadOutputs : int32_t {
 };
 
 /// LSE of a real query that sees no key, where O is 0, and of pads, where those are promised zeros.
-/// FlashAttention-2 stores +inf.
+/// FlashAttention-2 stores +inf. A sink is a term of such a query's row, too: LSE is the sink's
+/// own, also in a sequence without a key; a kernel that returns before it has no sink to declare
+/// there.
 enum class EmptyLse : int32_t { minus_infinity = 0, zero = 1, plus_infinity = 2 };
 
 /// Whether repeating a call gives the same bits, in whatever order blocks and threads run. Sums by
@@ -242,7 +244,10 @@ struct KernelTraits {
   int32_t seqlen_k_min = 0;   // fewest key slots it takes; 1: no empty K and V
   int32_t tile_q = 16;        // tile sizes: the generator crowds lengths around their multiples
   int32_t tile_k = 16;
-  int32_t returns_lse = 0;  // 1: forward writes natural-log LSE
+  // 1: forward writes LSE, the natural logarithm of sum exp(score) with the scores of enums.h. One
+  // of another convention is the row's own affair, 0: base 2, or causal ALiBi as slope_h j, which
+  // FlashAttention-2 has and which moves LSE by slope_h (i + len_k - len_q).
+  int32_t returns_lse = 0;
   // 1: the backward computes LSE, and the sum of dO O, again instead of reading what the forward
   // stored, given which gradients are judged else.
   int32_t recomputes_forward = 0;

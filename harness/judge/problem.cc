@@ -167,20 +167,20 @@ const uint8_t* Problem::Data(Operand op) const {
 /// LSE is [b, h, s] in every layout; its rows are those of a head.
 void Problem::Place(Operand op) {
   const bool in_pages = InPages(op);
-  const int64_t b = in_pages         ? static_cast<int64_t>(pages_.size())
-                    : case_.packed() ? 1
-                                     : case_.batch();
+  const int64_t b = in_pages ? pool_pages_ : case_.packed() ? 1 : case_.batch();
   const bool expanded = StridesOf(case_, op) == Strides::expanded;
-  const int64_t heads = Heads(op), h = expanded ? 1 : heads;
-  const int64_t s = in_pages ? case_.page_size : BufferSlots(op), d = Columns(op);
+  const int64_t heads = Heads(op), d = Columns(op);
+  const int64_t size = in_pages ? case_.page_size : BufferSlots(op);
   const bool is_lse = op == Operand::lse;
   const Strides strides = StridesOf(case_, op);
   const auto padded = [&](int64_t row) {  // from one row to the next
     return strides == Strides::row_padded ? PaddedRow(row) : row;
   };
+  const bool sliced = strides == Strides::sliced;
+  const int64_t h = (expanded ? 1 : heads) + (sliced ? 1 : 0), s = size + (sliced ? 2 : 0);
   const int64_t slots = is_lse ? padded(s) : s, row = is_lse ? d : padded(d);
   Placement& place = places_[static_cast<size_t>(op)];
-  place.size = {b, heads, s, d};
+  place.size = {b, heads, size, d};
   if (strides == Strides::transposed && is_lse) {
     place.stride = {s * h, 1, h, 1};
   } else if (strides == Strides::transposed) {
@@ -192,8 +192,8 @@ void Problem::Place(Operand op) {
   }
   if (expanded) place.stride[1] = 0;
   place.shift = strides == Strides::offset ? 1 : 0;
-  place.gaps = strides == Strides::row_padded || place.shift > 0;
-  if (b * h * s * d == 0) return;
+  place.gaps = strides == Strides::row_padded || sliced || place.shift > 0;
+  if (b * heads * size * d == 0) return;
   place.elements = 1;
   for (size_t n = 0; n < 4; ++n) place.elements += (place.size[n] - 1) * place.stride[n];
 }
@@ -208,12 +208,16 @@ Tensor Problem::View(Operand op) {
 }
 
 size_t Problem::Offset(Operand op, int b, int h, int slot, int d) const {
-  const Placement& place = places_[static_cast<size_t>(op)];
   int entry = case_.packed() ? 0 : b, row = RegionOf(op, b).begin + slot;
   if (InPages(op)) {
     entry = pages_[static_cast<size_t>(b * case_.pages() + slot / case_.page_size)];
     row = slot % case_.page_size;
   }
+  return OffsetIn(op, entry, h, row, d);
+}
+
+size_t Problem::OffsetIn(Operand op, int entry, int h, int row, int d) const {
+  const Placement& place = places_[static_cast<size_t>(op)];
   const int64_t at = place.shift + entry * place.stride[0] + h * place.stride[1] +
                      row * place.stride[2] + d * place.stride[3];
   return static_cast<size_t>(at) * SizeOf(DtypeOf(op));
@@ -229,6 +233,14 @@ void Problem::ForEachElement(Operand op, const std::function<void(size_t offset)
     for (int h = 0; h < Heads(op); ++h) {
       for (int slot = 0; slot < Slots(op, b); ++slot) {
         for (int d = 0; d < Columns(op); ++d) visit(Offset(op, b, h, slot, d));
+      }
+    }
+  }
+  if (!InPages(op)) return;
+  for (int page : SparePages()) {
+    for (int h = 0; h < Heads(op); ++h) {
+      for (int slot = 0; slot < case_.page_size; ++slot) {
+        for (int d = 0; d < Columns(op); ++d) visit(OffsetIn(op, page, h, slot, d));
       }
     }
   }
@@ -300,6 +312,7 @@ void Problem::FillPads(Operand op, Fill fill) {
       }
     }
   }
+  if (InPages(op)) FillSparePages(op, fill);
 }
 
 void Problem::PrefillOutput(Operand op, Prefill prefill) {

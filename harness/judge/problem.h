@@ -176,11 +176,14 @@ class Problem {
   }
   bool InPages(Operand op) const { return case_.paged() && !HasQueryRows(op); }
   void OrderPages(uint64_t salt);
+  std::vector<int> SparePages() const;         // of no sequence
+  void FillSparePages(Operand op, Fill fill);  // of K or V, like pads
   void BuildBlockTable();
   int BufferSlots(Operand op) const;  // of one batch entry; packed: of all sequences
   void Place(Operand op);
   void ForEachElement(Operand op, const std::function<void(size_t offset)>& visit) const;
   size_t Offset(Operand op, int b, int h, int slot, int d) const;
+  size_t OffsetIn(Operand op, int entry, int h, int row, int d) const;  // of a placement's entry
   size_t StepOf(Operand op) const;  // bytes from one element of a row to the next
   Tensor View(Operand op);
   std::string BrokenGap(Operand op) const;
@@ -216,6 +219,7 @@ class Problem {
   MaskPlace mask_place_;
   std::array<std::vector<Region>, 2> regions_;  // of queries and of keys, by sequence
   std::vector<int32_t> pages_;                  // [batch, pages()] where each page lies in the pool
+  int pool_pages_ = 0;                          // that it has, those of no sequence included
   /// Sizes and strides [b, h, s, d] in elements; packed: one entry, all slots; in pages: an entry a
   /// page.
   struct Placement {

@@ -24,7 +24,8 @@ void Problem::PlaceMask() {
   const bool by_key = !pairs_differ && c.mask == Mask::none && no_padded_query;
   const bool batch_differs = pairs_differ || !alike(c.lens_q) || !alike(c.lens_k);
   const int64_t k = c.seqlen_k(), q = c.seqlen_q();
-  const bool row_padded = c.strides == Strides::row_padded && c.strided == kAllOperands;
+  const bool gaps = c.strides == Strides::row_padded || c.strides == Strides::sliced;
+  const bool row_padded = gaps && c.strided == kAllOperands;
   const int64_t row = row_padded ? PaddedRow(k) : k;
   const int64_t rows = by_key ? 1 : q, heads = pairs_differ ? c.heads : 1;
   const int64_t batches = batch_differs ? c.batch() : 1;

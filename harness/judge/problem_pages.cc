@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <cstring>
 #include <numeric>
 
 #include "harness/base/random.h"
@@ -9,18 +10,54 @@
 #include "harness/judge/problem.h"
 
 namespace padproof {
+namespace {
+
+/// Pages of the pool that no sequence has: a cache is larger than what is in it.
+size_t SparePagesOf(const Case& c) {
+  static constexpr size_t kSpare[] = {1, 0, 0, 3};
+  return c.paged() ? kSpare[HashOf({hash_salt::kPages, c.seed, 7}) >> 62] : 0;
+}
+
+}  // namespace
 
 /// A shuffle of its own for each seed. As drawn it is never the order of sequences where there is
 /// another one: a kernel that reads no table would be right there.
 void Problem::OrderPages(uint64_t salt) {
-  pages_.resize(static_cast<size_t>(case_.batch() * case_.pages()));
-  std::iota(pages_.begin(), pages_.end(), 0);
   Random random(HashOf({hash_salt::kPages, case_.seed, salt}));
+  const size_t pages = static_cast<size_t>(case_.batch() * case_.pages());
+  pool_pages_ = static_cast<int>(pages + SparePagesOf(case_));
+  pages_.resize(static_cast<size_t>(pool_pages_));
+  std::iota(pages_.begin(), pages_.end(), 0);
   for (size_t n = pages_.size(); n > 1; --n) {
     std::swap(pages_[n - 1], pages_[random.Below(static_cast<uint32_t>(n))]);
   }
+  pages_.resize(pages);
   if (salt == 0 && pages_.size() > 1 && std::is_sorted(pages_.begin(), pages_.end())) {
     std::rotate(pages_.begin(), pages_.begin() + 1, pages_.end());
+  }
+}
+
+std::vector<int> Problem::SparePages() const {
+  std::vector<int> spare;
+  for (int page = 0; page < pool_pages_; ++page) {
+    if (std::find(pages_.begin(), pages_.end(), page) == pages_.end()) spare.push_back(page);
+  }
+  return spare;
+}
+
+void Problem::FillSparePages(Operand op, Fill fill) {
+  constexpr int kSpareSlot = 1 << 18;  // pads by number: beyond those of sequences
+  const size_t size = SizeOf(DtypeOf(op));
+  for (int page : SparePages()) {
+    for (int h = 0; h < Heads(op); ++h) {
+      for (int slot = 0; slot < case_.page_size; ++slot) {
+        const PadRow row(case_, fill, op, 0, h, kSpareSlot + page * case_.page_size + slot);
+        for (int d = 0; d < Columns(op); ++d) {
+          const uint32_t bits = row[d];
+          std::memcpy(Data(op) + OffsetIn(op, page, h, slot, d), &bits, size);
+        }
+      }
+    }
   }
 }
 
@@ -50,6 +87,7 @@ void Problem::MovePages(uint64_t salt) {
   OrderPages(salt);
   BuildBlockTable();
   for (Operand op : {Operand::k, Operand::v}) {
+    FillSparePages(op, case_.fill);
     for (int b = 0; b < case_.batch(); ++b) {
       for (int h = 0; h < Heads(op); ++h) {
         for (int slot = 0; slot < Slots(op, b); ++slot) {

@@ -13,7 +13,7 @@ namespace padproof {
 namespace {
 
 TEST(Problem, StridesPlaceEachElementOnceAndLeaveGapsAlone) {
-  for (const char* strides : {"contiguous", "row_padded", "offset", "transposed"}) {
+  for (const char* strides : {"contiguous", "row_padded", "offset", "transposed", "sliced"}) {
     for (const char* layout : {"bhsd", "bshd", "thd"}) {
       Problem problem(Read((std::string("lens_q=3,1 lens_k=5,2 pad_k=1 heads=4:2 dim=3:2 dtype=f16 "
                                         "layout=") +
@@ -51,6 +51,21 @@ TEST(Problem, AlignmentAndGapsAreWhatStridesSay) {
   EXPECT_EQ(view("offset:q"), std::tuple(0, 3, 1));
 }
 
+TEST(Problem, ASliceHasHeadsAndSlotsBehindItsOwn) {
+  const auto strides = [](const char* layout, Tensor AttentionArgs::* tensor) {
+    Problem problem(Read((std::string("lens_q=3,1 lens_k=5,2 heads=4:2 dim=3 strides=sliced "
+                                      "layout=") +
+                          layout)
+                             .c_str()));
+    const AttentionArgs args = problem.Args(false);
+    const int64_t* stride = (args.*tensor).stride;
+    return std::tuple(stride[0], stride[1], stride[2], stride[3]);
+  };
+  EXPECT_EQ(strides("bhsd", &AttentionArgs::k), std::tuple(3 * 7 * 3, 7 * 3, 3, 1));
+  EXPECT_EQ(strides("bshd", &AttentionArgs::k), std::tuple(7 * 3 * 3, 3, 3 * 3, 1));
+  EXPECT_EQ(strides("bhsd", &AttentionArgs::lse), std::tuple(5 * 5, 5, 1, 1));
+}
+
 TEST(Problem, ExpandedHeadsOfInputsShareMemory) {
   Problem problem(Read("lens_q=2 lens_k=3 heads=4:2 dim=2 strides=expanded backward=true"));
   const AttentionArgs args = problem.Args(true);
@@ -73,6 +88,9 @@ TEST(Problem, AStoreIntoAGapIsSeen) {
     EXPECT_NE(problem.BrokenGuard().find("out: byte "), std::string::npos) << strides;
     EXPECT_NE(problem.BrokenGuard().find("in a gap between rows"), std::string::npos);
   }
+  Problem problem(Read("lens_q=2 lens_k=2 heads=2 dim=3 dtype=f16 strides=sliced"));
+  static_cast<uint16_t*>(problem.Args(false).o.data)[2 * 3] = 0;
+  EXPECT_NE(problem.BrokenGuard().find("in a gap between rows"), std::string::npos);
 }
 
 }  // namespace

@@ -118,6 +118,8 @@ TEST(Ratios, AJumpIsAboveTheNextKeptNumberAndTheFloor) {
   EXPECT_EQ(JumpsOf(kept, RowOf(200, 0.3, 0.5, 1)), (Names{"median", "90 %", "maximum"}));
   EXPECT_EQ(JumpsOf(kept, RowOf(30, 0.03, 0.15, 0.3)), Names{}) << "the 90 % of 30 is noise";
   EXPECT_EQ(JumpsOf(kept, RowOf(5, 0.3, 0.5, 0.5)), Names{}) << "the median of 5 is noise";
+  EXPECT_EQ(JumpsOf(RowOf(20000, 0, 0, 0.01), RowOf(200, 0, 0, 0.9)), Names{})
+      << "one element that is rounded the other way";
   const RatioRow tiny = RowOf(20000, 0, 0.0001, 0.001);
   EXPECT_EQ(JumpsOf(tiny, RowOf(20000, 0.01, 0.015, 0.09)), Names{}) << "far from the bound";
   EXPECT_EQ(Describe(CompareRatios({kept}, {RowOf(200, 0.08, 0.09, 0.2)}).jumps[0]),
