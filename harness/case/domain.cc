@@ -113,6 +113,18 @@ void FitFeatures(const Domain& domain, Case& c) {
   c.window.right = std::clamp(c.window.right, -1, kMaxLen);
 }
 
+/// What a law's launches have to bear more where dropout's mask is read first: a column of V or dO
+/// reads at least four tokens a launch (properties/support/dropout.h), and eight launches are
+/// nothing special.
+int64_t ReadsOfDropout(const Case& c) {
+  constexpr int kTokensAColumn = 4, kUsualLaunches = 8;
+  if (c.dropout == 0) return 1;
+  const int longest_q = *std::max_element(c.lens_q.begin(), c.lens_q.end());
+  const int longest_k = *std::max_element(c.lens_k.begin(), c.lens_k.end());
+  const int tokens = std::max(c.group * longest_q, longest_k);
+  return 1 + tokens / (kTokensAColumn * kUsualLaunches * c.value_dim());
+}
+
 }  // namespace
 
 std::string MissingFeature(Set<Feature> features, const Case& c) {
@@ -141,7 +153,7 @@ int64_t Work(const Case& c) {
   constexpr int kBesideProducts = 15;
   const int64_t rows = int64_t{c.batch()} * c.heads;
   const int64_t pairs = rows * std::max(1, c.most_slots_q()) * std::max(1, c.most_slots_k());
-  return pairs * (std::max(c.dim, c.value_dim()) + kBesideProducts);
+  return pairs * (std::max(c.dim, c.value_dim()) + kBesideProducts) * ReadsOfDropout(c);
 }
 
 void DropUnused(Case& c) {

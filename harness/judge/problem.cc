@@ -210,7 +210,8 @@ Tensor Problem::View(Operand op) {
 size_t Problem::Offset(Operand op, int b, int h, int slot, int d) const {
   int entry = case_.packed() ? 0 : b, row = RegionOf(op, b).begin + slot;
   if (InPages(op)) {
-    entry = pages_[static_cast<size_t>(b * case_.pages() + slot / case_.page_size)];
+    const int page = b * case_.pages() + slot / case_.page_size;
+    entry = pages_[static_cast<size_t>(page)];
     row = slot % case_.page_size;
   }
   return OffsetIn(op, entry, h, row, d);

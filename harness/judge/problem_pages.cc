@@ -13,8 +13,8 @@ namespace padproof {
 namespace {
 
 /// Pages of the pool that no sequence has: a cache is larger than what is in it.
-size_t SparePagesOf(const Case& c) {
-  static constexpr size_t kSpare[] = {1, 0, 0, 3};
+int SparePagesOf(const Case& c) {
+  static constexpr int kSpare[] = {1, 0, 0, 3};
   return c.paged() ? kSpare[HashOf({hash_salt::kPages, c.seed, 7}) >> 62] : 0;
 }
 
@@ -24,14 +24,14 @@ size_t SparePagesOf(const Case& c) {
 /// another one: a kernel that reads no table would be right there.
 void Problem::OrderPages(uint64_t salt) {
   Random random(HashOf({hash_salt::kPages, case_.seed, salt}));
-  const size_t pages = static_cast<size_t>(case_.batch() * case_.pages());
-  pool_pages_ = static_cast<int>(pages + SparePagesOf(case_));
+  const int pages = case_.batch() * case_.pages();
+  pool_pages_ = pages + SparePagesOf(case_);
   pages_.resize(static_cast<size_t>(pool_pages_));
   std::iota(pages_.begin(), pages_.end(), 0);
   for (size_t n = pages_.size(); n > 1; --n) {
     std::swap(pages_[n - 1], pages_[random.Below(static_cast<uint32_t>(n))]);
   }
-  pages_.resize(pages);
+  pages_.resize(static_cast<size_t>(pages));
   if (salt == 0 && pages_.size() > 1 && std::is_sorted(pages_.begin(), pages_.end())) {
     std::rotate(pages_.begin(), pages_.begin() + 1, pages_.end());
   }
@@ -68,7 +68,8 @@ void Problem::BuildBlockTable() {
   for (int b = 0; b < case_.batch(); ++b) {
     for (int page = 0; page < case_.pages(); ++page) {
       const bool used = page * case_.page_size < case_.lens_k[static_cast<size_t>(b)];
-      if (!used) table[static_cast<size_t>(b * case_.pages() + page)] = INT32_MAX;
+      const int at = b * case_.pages() + page;
+      if (!used) table[static_cast<size_t>(at)] = INT32_MAX;
     }
   }
   StoreArray(kBlockTable, table);

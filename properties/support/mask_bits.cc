@@ -61,7 +61,8 @@ void MaskBits::LayOver(const MaskBits& other, int di, int dj, Half half, Agreeme
   const int end = std::min(rows_, other.rows_ - di);
   for (int i = std::max(0, -di); i < end; ++i) {
     if ((i & half.row_bit) != 0) continue;
-    const auto row = static_cast<size_t>(i), to = static_cast<size_t>(i + di);
+    const int below = i + di;
+    const auto row = static_cast<size_t>(i), to = static_cast<size_t>(below);
     for (size_t word = 0; word < seen_[row].size(); ++word) {
       const int first = static_cast<int>(word) * kWord + dj;
       uint64_t both = seen_[row][word] & From(other.seen_[to], first);
