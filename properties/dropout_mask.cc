@@ -5,9 +5,10 @@
 //     |sum m - N (1 - p)| <= N / 256 + sqrt(N L / 2)
 //     #{m = m'} <= N a + N / 128 + sqrt(N L),   a = p^2 + (1 - p)^2
 //
-// for the mask m' laid over m with a shift: of all queries and keys within a head (those of rows
-// and keys without one bit apart, too) and of any later batch entry or head with those beside it;
-// and for m' under a seed that differs in one bit. N counts the pairs that both see. Other pairs
+// for the mask m' laid over m with a shift: within a head of any number of queries or of keys (of
+// rows and keys without one bit alone, too), of both up to 16, of up to two queries and any number
+// of keys; to any later batch entry or head, the next ones with a query and a key to each side; and
+// for m' under a seed that differs in one bit. N counts the pairs that both see. Other pairs
 // may be alike under another seed: kernels that hash seed + index have no better, and no call sees
 // both.
 //

@@ -108,8 +108,8 @@ class SavedCaseTest : public testing::Test {
       if (known != nullptr) GTEST_SKIP() << "known: " << known->reason;
     }
     EXPECT_EQ(verdict->outcome, outcome)
-        << item_.file << "\n  replay  padproof replay '" << Print(entry) << "'\n  "
-        << verdict->reason << verdict->failure.where << " " << verdict->failure.expected << " "
+        << item_.file << "\n  replay  " << ReplayCommand(Print(entry)) << "\n  " << verdict->reason
+        << verdict->failure.where << " " << verdict->failure.expected << " "
         << verdict->failure.got;
   }
 

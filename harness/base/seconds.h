@@ -1,3 +1,5 @@
+// Seconds that have passed, by a clock that nobody sets.
+
 #pragma once
 
 #include <chrono>

@@ -1,3 +1,5 @@
+// Where words, lists and whole numbers begin and end.
+
 #include "harness/base/words.h"
 
 #include <gtest/gtest.h>

@@ -121,7 +121,7 @@ std::string FindingText(const CampaignState& s, const CampaignFinding& f) {
   text += fmt::format("  found   in round {}; {} cases so far\n", f.round,
                       std::max<int64_t>(1, CasesOf(s, f.identity)));
   if (!f.note.empty()) text += fmt::format("  note    {}\n", f.note);
-  text += fmt::format("  replay  {}\n", ReplayCommand(f.entry));
+  text += fmt::format("  replay  {}\n", ReplayCommand(Print(f.entry)));
   if (!f.saved.empty()) text += fmt::format("  saved   {}\n", f.saved);
   return text;
 }
@@ -241,7 +241,7 @@ std::string ReportJUnit(const CampaignState& s) {
     for (auto at = begin; at != end; ++at) {
       const CampaignFinding& f = *at->second;
       cases += fmt::format("      <failure message=\"{}\">{}</failure>\n", Escaped(Story(f)),
-                           Escaped(ReplayCommand(f.entry)));
+                           Escaped(ReplayCommand(Print(f.entry))));
     }
     cases += "    </testcase>\n";
   }

@@ -113,10 +113,9 @@ void FitFeatures(const Domain& domain, Case& c) {
   c.window.right = std::clamp(c.window.right, -1, kMaxLen);
 }
 
-/// What a law's launches have to bear more where dropout's mask is read first: a column of V or dO
-/// reads at least four tokens a launch (properties/support/dropout.h), and eight launches are
-/// nothing special.
-int64_t ReadsOfDropout(const Case& c) {
+/// How many times the usual launches of a law dropout costs: its mask is read first, at least four
+/// tokens a column of V or dO and launch (properties/support/dropout.h).
+int64_t TimesForDropout(const Case& c) {
   constexpr int kTokensAColumn = 4, kUsualLaunches = 8;
   if (c.dropout == 0) return 1;
   const int longest_q = *std::max_element(c.lens_q.begin(), c.lens_q.end());
@@ -153,7 +152,7 @@ int64_t Work(const Case& c) {
   constexpr int kBesideProducts = 15;
   const int64_t rows = int64_t{c.batch()} * c.heads;
   const int64_t pairs = rows * std::max(1, c.most_slots_q()) * std::max(1, c.most_slots_k());
-  return pairs * (std::max(c.dim, c.value_dim()) + kBesideProducts) * ReadsOfDropout(c);
+  return pairs * (std::max(c.dim, c.value_dim()) + kBesideProducts) * TimesForDropout(c);
 }
 
 void DropUnused(Case& c) {

@@ -7,7 +7,7 @@
 //                   pad_q 0, 1       pad_k 0, 1, tile
 //   two sequences   lens_q, lens_k   0, 1, tile + 1 each
 //                   pad_q 0, 1       pad_k 0, 1
-//   both            every pad_side but around and mask that the row takes; windows 1,0  0,2  -1,1
+//   both            every mask and pad_side, but around, of the row; windows 1,0  0,2  -1,1
 //
 // where tile is the row's own for queries and for keys. Manners are the other fields. Each shape
 // comes in 8 of them, and these 8 hold

@@ -90,8 +90,8 @@ void PrintNearest(std::vector<RatioRow> rows) {
     return a.max != b.max ? a.max > b.max : a.key < b.key;
   });
   for (size_t i = 0; i < std::min(kShown, rows.size()); ++i) {
-    fmt::print("nearest  {} {:.4f}  padproof replay '{}'\n", rows[i].key.region, rows[i].max,
-               rows[i].nearest);
+    fmt::print("nearest  {} {:.4f}  {}\n", rows[i].key.region, rows[i].max,
+               ReplayCommand(rows[i].nearest));
   }
 }
 

@@ -76,9 +76,8 @@ std::string Complete(CampaignFlags& flags) {
     std::error_code ignored;
     if (!fs::exists(fuzzer, ignored)) {
       return fuzzer +
-             ": no such fuzz target; cmake --preset fuzz && cmake --build --preset fuzz makes "
-             "those of "
-             "build/fuzz";
+             ": no such fuzz target; those of build/fuzz are made by cmake --preset fuzz && "
+             "cmake --build --preset fuzz";
     }
   }
   s.corpora = fs::absolute(s.corpora).string();
@@ -199,25 +198,25 @@ CLI::App* AddTo(CLI::App& parent, const char* name, const char* what, CampaignFl
   return command;
 }
 
-void AddLimits(CLI::App& command, CampaignFlags& flags, const std::string& defaults) {
+void AddLimits(CLI::App& command, CampaignFlags& flags) {
   command.add_option("--hours", flags.hours, "how long, shrinking not counted")
       ->check(CLI::Range(0.0005, 10000.0))
-      ->default_str(defaults.empty() ? "8" : defaults);
+      ->capture_default_str();
   command.add_option("--disk-limit", flags.disk_limit_gb, "GB of the directory; 0: no limit")
       ->check(CLI::Range(0.0, 1e6))
-      ->default_str(defaults.empty() ? "10" : defaults);
+      ->capture_default_str();
 }
 
 void AddStart(CLI::App& campaign, const std::shared_ptr<CampaignFlags>& flags, int& exit_code) {
   CLI::App* start = AddTo(campaign, "start", "begins a campaign and runs it", *flags);
   CampaignSettings& s = flags->settings;
-  AddLimits(*start, *flags, "");
+  AddLimits(*start, *flags);
   start->add_option("--kernel", s.kernels, "kernels: globs, comma separated")
       ->capture_default_str();
   start
-      ->add_option("--law", s.laws,
-                   "laws of the shards that draw: globs, comma separated; a fuzz "
-                   "target has laws of its own")
+      ->add_option(
+          "--law", s.laws,
+          "laws of the shards that draw: globs, comma separated; a fuzz target has its own")
       ->capture_default_str();
   start->add_option("--jobs", s.jobs, "shards at a time; 0: one a core")
       ->check(CLI::Range(0, 1024));
@@ -278,7 +277,10 @@ void AddCampaign(CLI::App& app, int& exit_code) {
   const auto flags = std::make_shared<CampaignFlags>();
   AddStart(*campaign, flags, exit_code);
   CLI::App* resume = AddTo(*campaign, "resume", "goes on with a campaign that ended early", *flags);
-  AddLimits(*resume, *flags, "as it was started");
+  AddLimits(*resume, *flags);
+  for (const char* limit : {"--hours", "--disk-limit"}) {
+    resume->get_option(limit)->default_str("as it was started");
+  }
   resume->callback([flags, resume, &exit_code] {
     exit_code = Resume(*flags, resume->count("--hours") > 0, resume->count("--disk-limit") > 0);
   });

@@ -59,9 +59,8 @@ int main(int argc, char** argv) {
   app.name("padproof");
   app.require_subcommand(1);
   app.footer(
-      "Exit codes: 0 all laws hold; 1 a law failed, judged nothing, or missed a planted bug; 2 bad "
-      "usage "
-      "or input; 3 the harness failed.");
+      "Exit codes: 0 all laws hold; 1 a law failed, judged nothing, or missed a planted bug;\n"
+      "2 bad usage or input; 3 the harness failed.");
   int exit_code = padproof::kExitHarness;
   padproof::AddCheck(app, exit_code);
   padproof::AddReplay(app, exit_code);

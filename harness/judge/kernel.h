@@ -137,9 +137,8 @@ enum class PadOutputs : int32_t {
 };
 
 /// LSE of a real query that sees no key, where O is 0, and of pads, where those are promised zeros.
-/// FlashAttention-2 stores +inf. A sink is a term of such a query's row, too: LSE is the sink's
-/// own, also in a sequence without a key; a kernel that returns before it has no sink to declare
-/// there.
+/// FlashAttention-2 stores +inf. With a sink LSE is the sink's own there, also in a sequence
+/// without a key; that a kernel leaves the sink out for such a query cannot be declared.
 enum class EmptyLse : int32_t { minus_infinity = 0, zero = 1, plus_infinity = 2 };
 
 /// Whether repeating a call gives the same bits, in whatever order blocks and threads run. Sums by

@@ -167,7 +167,9 @@ const uint8_t* Problem::Data(Operand op) const {
 /// LSE is [b, h, s] in every layout; its rows are those of a head.
 void Problem::Place(Operand op) {
   const bool in_pages = InPages(op);
-  const int64_t b = in_pages ? pool_pages_ : case_.packed() ? 1 : case_.batch();
+  const int64_t b = in_pages         ? static_cast<int64_t>(pages_.size() + spare_pages_.size())
+                    : case_.packed() ? 1
+                                     : case_.batch();
   const bool expanded = StridesOf(case_, op) == Strides::expanded;
   const int64_t heads = Heads(op), d = Columns(op);
   const int64_t size = in_pages ? case_.page_size : BufferSlots(op);
@@ -237,14 +239,9 @@ void Problem::ForEachElement(Operand op, const std::function<void(size_t offset)
       }
     }
   }
-  if (!InPages(op)) return;
-  for (int page : SparePages()) {
-    for (int h = 0; h < Heads(op); ++h) {
-      for (int slot = 0; slot < case_.page_size; ++slot) {
-        for (int d = 0; d < Columns(op); ++d) visit(OffsetIn(op, page, h, slot, d));
-      }
-    }
-  }
+  ForEachSpareRow(op, [&](int page, int h, int slot) {
+    for (int d = 0; d < Columns(op); ++d) visit(OffsetIn(op, page, h, slot, d));
+  });
 }
 
 uint32_t Problem::Bits(Operand op, int b, int h, int slot, int d) const {
@@ -313,7 +310,7 @@ void Problem::FillPads(Operand op, Fill fill) {
       }
     }
   }
-  if (InPages(op)) FillSparePages(op, fill);
+  FillSparePages(op, fill);
 }
 
 void Problem::PrefillOutput(Operand op, Prefill prefill) {

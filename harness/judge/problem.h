@@ -176,8 +176,9 @@ class Problem {
   }
   bool InPages(Operand op) const { return case_.paged() && !HasQueryRows(op); }
   void OrderPages(uint64_t salt);
-  std::vector<int> SparePages() const;         // of no sequence
   void FillSparePages(Operand op, Fill fill);  // of K or V, like pads
+  void ForEachSpareRow(Operand op,
+                       const std::function<void(int page, int h, int slot)>& visit) const;
   void BuildBlockTable();
   int BufferSlots(Operand op) const;  // of one batch entry; packed: of all sequences
   void Place(Operand op);
@@ -219,7 +220,7 @@ class Problem {
   MaskPlace mask_place_;
   std::array<std::vector<Region>, 2> regions_;  // of queries and of keys, by sequence
   std::vector<int32_t> pages_;                  // [batch, pages()] where each page lies in the pool
-  int pool_pages_ = 0;                          // that it has, those of no sequence included
+  std::vector<int32_t> spare_pages_;            // of the pool that no sequence has
   /// Sizes and strides [b, h, s, d] in elements; packed: one entry, all slots; in pages: an entry a
   /// page.
   struct Placement {

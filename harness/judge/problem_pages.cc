@@ -25,40 +25,38 @@ int SparePagesOf(const Case& c) {
 void Problem::OrderPages(uint64_t salt) {
   Random random(HashOf({hash_salt::kPages, case_.seed, salt}));
   const int pages = case_.batch() * case_.pages();
-  pool_pages_ = pages + SparePagesOf(case_);
-  pages_.resize(static_cast<size_t>(pool_pages_));
+  pages_.resize(static_cast<size_t>(pages + SparePagesOf(case_)));
   std::iota(pages_.begin(), pages_.end(), 0);
   for (size_t n = pages_.size(); n > 1; --n) {
     std::swap(pages_[n - 1], pages_[random.Below(static_cast<uint32_t>(n))]);
   }
+  spare_pages_.assign(pages_.begin() + pages, pages_.end());
   pages_.resize(static_cast<size_t>(pages));
   if (salt == 0 && pages_.size() > 1 && std::is_sorted(pages_.begin(), pages_.end())) {
     std::rotate(pages_.begin(), pages_.begin() + 1, pages_.end());
   }
 }
 
-std::vector<int> Problem::SparePages() const {
-  std::vector<int> spare;
-  for (int page = 0; page < pool_pages_; ++page) {
-    if (std::find(pages_.begin(), pages_.end(), page) == pages_.end()) spare.push_back(page);
+void Problem::ForEachSpareRow(Operand op,
+                              const std::function<void(int page, int h, int slot)>& visit) const {
+  if (!InPages(op)) return;
+  for (int page : spare_pages_) {
+    for (int h = 0; h < Heads(op); ++h) {
+      for (int slot = 0; slot < case_.page_size; ++slot) visit(page, h, slot);
+    }
   }
-  return spare;
 }
 
 void Problem::FillSparePages(Operand op, Fill fill) {
   constexpr int kSpareSlot = 1 << 18;  // pads by number: beyond those of sequences
   const size_t size = SizeOf(DtypeOf(op));
-  for (int page : SparePages()) {
-    for (int h = 0; h < Heads(op); ++h) {
-      for (int slot = 0; slot < case_.page_size; ++slot) {
-        const PadRow row(case_, fill, op, 0, h, kSpareSlot + page * case_.page_size + slot);
-        for (int d = 0; d < Columns(op); ++d) {
-          const uint32_t bits = row[d];
-          std::memcpy(Data(op) + OffsetIn(op, page, h, slot, d), &bits, size);
-        }
-      }
+  ForEachSpareRow(op, [&](int page, int h, int slot) {
+    const PadRow row(case_, fill, op, 0, h, kSpareSlot + page * case_.page_size + slot);
+    for (int d = 0; d < Columns(op); ++d) {
+      const uint32_t bits = row[d];
+      std::memcpy(Data(op) + OffsetIn(op, page, h, slot, d), &bits, size);
     }
-  }
+  });
 }
 
 /// Caches leave in the entries beyond a sequence whatever was there before. Here that is no page of

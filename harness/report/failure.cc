@@ -54,9 +54,9 @@ std::string ProgramAsTyped() {
 
 }  // namespace
 
-std::string ReplayCommand(const Entry& entry) {
+std::string ReplayCommand(const std::string& line) {
   return Setting("PADPROOF_PLUGINS") + Setting("PADPROOF_DEVICE_PLUGINS") + ProgramAsTyped() +
-         " replay '" + Print(entry) + "'";
+         " replay '" + line + "'";
 }
 
 std::string Report(const Finding& f) {
@@ -72,7 +72,7 @@ std::string Report(const Finding& f) {
   if (!f.failure.note.empty()) text += fmt::format("  note    {}\n", f.failure.note);
   text += fmt::format("  law     {}\n", f.statement);
   text += fmt::format("  source  {}\n", f.source);
-  text += fmt::format("  replay  {}\n", ReplayCommand(f.entry));
+  text += fmt::format("  replay  {}\n", ReplayCommand(Print(f.entry)));
   if (!f.problem.empty()) {
     text += fmt::format("  saved   {}: {}\n", Red("NOT SAVED"), f.problem);
   } else if (f.known) {

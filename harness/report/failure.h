@@ -18,8 +18,9 @@ namespace padproof {
 ///     saved   corpora/flash_fwd/...
 std::string Report(const Finding& finding);
 
-/// What a shell in this directory takes to judge the case again, the plugins of this run included.
-std::string ReplayCommand(const Entry& entry);
+/// What a shell in this directory takes to judge an entry again, which is printed in `line`: the
+/// program as it is found from here, with the plugins of this run.
+std::string ReplayCommand(const std::string& line);
 
 /// The one line of a finding that was just saved and is about to be shrunk.
 std::string FoundLine(const Finding& finding);
