@@ -167,6 +167,26 @@ TEST(Forward, RefusesRowsThatMayOverflow) {
   EXPECT_NE(Forward(head, {}, 0).out_of_domain, "");
 }
 
+// A mask of the lowest numbers over a whole row, as models write it, hides nothing: LSE is as low,
+// and not -inf.
+TEST(ForwardBound, OfLseIsFiniteHoweverLowTheScores) {
+  Head head;
+  head.len_q = head.dim = head.dim_v = 1;
+  head.len_k = 2;
+  head.scale = 1;
+  head.visible = {{0, 2}};
+  head.q = {1};
+  head.k = {-0x1p120, -0x1p120};
+  head.v = {1, 2};
+  for (int split : {0, 1}) {
+    const ForwardRow row = Forward(head, {.split = split, .stored_scores = 1}, 0);
+    ASSERT_EQ(row.out_of_domain, "");
+    EXPECT_LE(Ratio(Dtype::f32, Encode(Dtype::f32, -0x1p120), row.lse), 1);
+    EXPECT_GT(Ratio(Dtype::f32, Encode(Dtype::f32, -kInfinity), row.lse), 1);
+    EXPECT_GT(Ratio(Dtype::f32, Encode(Dtype::f32, -1e30), row.lse), 1);
+  }
+}
+
 TEST(Ratio, MeasuresFromThePreimageOfTheRounding) {
   const uint32_t one = Encode(Dtype::bf16, 1), next = Encode(Dtype::bf16, 1 + 0x1p-7);
   EXPECT_EQ(Ratio(Dtype::bf16, one, {1 + 0x1p-9, 0}), 0);  // rounds to one

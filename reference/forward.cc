@@ -267,15 +267,16 @@ void JudgeRowSum(const RowInput& in, const RowErrors& e, ForwardRow& row) {
   if (!(row.row_sum_radius >= 0)) row.row_sum_radius = kInfinity;  // NaN: nothing is known
 }
 
-Judged LseOf(const Scores& scores, const WeightErrors& w, const NumericsProfile& profile,
-             double rescales) {
-  // The shift does not cancel here: errors of the exponents count without a pivot.
+Judged LseOf(const Scores& scores, const WeightErrors& w, const std::vector<double>& errors,
+             const NumericsProfile& profile, double rescales) {
+  // The shift does not cancel here: errors of the exponents count without a pivot. Neither sum is
+  // further off than by the largest of them, also where fp64 does not hold what it may grow to.
+  const double largest = LargestOf(errors.data(), errors.size());
+  const double summed = Larger(std::log1p(w.growth), -std::log(w.smallest_sum));
   const auto terms = static_cast<double>(scores.terms());
   const double gap = LagOf(profile) + scores.sink_gap();
   Budget budget;
-  budget.Add(
-      "errors of scores and exponentials",
-      w.smallest_sum > 0 ? std::max(std::log1p(w.growth), -std::log(w.smallest_sum)) : kInfinity);
+  budget.Add("errors of scores and exponentials", Cap(summed, largest));
   budget.Add("the row sum", 1.01 * Gamma(terms + rescales) + 2 * terms * kFlush);
   budget.Add("the logarithm", kLogError + 6 * kUnit * (std::fabs(std::log(scores.sum)) + gap));
   budget.Add("adding the maximum",
@@ -301,7 +302,7 @@ void JudgeRow(const HeadPanels& panels, const Scores& scores, const NumericsProf
               ForwardRow& row) {
   const double most_rescales = LargestOf(rescales.data(), rescales.size());
   WeightErrors w = WeightErrorsOf(scores, errors);
-  row.lse = LseOf(scores, w, profile, most_rescales);
+  row.lse = LseOf(scores, w, errors, profile, most_rescales);
   if (scores.n == 0) return;  // O = 0, exactly
   // With a weight of at most 1/2 the errors that a pivot adds to the others are no less than its
   // own.
