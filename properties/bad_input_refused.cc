@@ -78,6 +78,9 @@ void AddNumbers(const KernelTraits& traits, const AttentionArgs& args,
     add("dropout_p = 1", [](AttentionArgs& a) { a.dropout_p = 1; });
     add("dropout_p = nan", [](AttentionArgs& a) { a.dropout_p = NAN; });
   }
+  if (traits.features.Has(Feature::splits)) {
+    add("num_splits = -1", [](AttentionArgs& a) { a.num_splits = -1; });
+  }
   if (IsWindow(args.mask)) {
     add("window_left = -2", [](AttentionArgs& a) { a.window_left = -2; });
     add("window_right = -2", [](AttentionArgs& a) { a.window_right = -2; });
@@ -123,6 +126,12 @@ void AddTensors(const AttentionArgs& args, bool backward, std::vector<Damage>& d
                          [tensor, n](AttentionArgs& a) { ++(a.*tensor).size[n]; }});
     }
   }
+}
+
+void AddWorkspace(const KernelRow& kernel, const AttentionArgs& args,
+                  std::vector<Damage>& damages) {
+  if (kernel.workspace_bytes == nullptr || kernel.workspace_bytes(args) == 0) return;
+  damages.push_back({"workspace is null", [](AttentionArgs& a) { a.workspace = nullptr; }});
 }
 
 /// Lengths, offsets and pages, of one sequence.
@@ -200,6 +209,7 @@ Verdict Check(const KernelRow& kernel, const Case& original) {
   std::vector<Damage> damages;
   AddNumbers(kernel.traits, args, damages);
   AddTensors(args, backward, damages);
+  AddWorkspace(kernel, args, damages);
   AddLengths(args, static_cast<int>(HashOf({c.seed}) % static_cast<uint64_t>(c.batch())), damages);
   FirstFailure failures;
   for (const Damage& damage : damages) {

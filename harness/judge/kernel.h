@@ -149,8 +149,8 @@ enum class Determinism : int32_t { both = 0, forward_only = 1, none = 2 };
 /// Whether the entry point may refuse a case that the row's traits take.
 enum class Refusals : int32_t { some = 0, none = 1 };
 
-/// What becomes of arguments that are wrong: a null tensor, lengths beyond their slots, another
-/// dtype.
+/// What becomes of arguments that are wrong: a null tensor, no workspace where one is asked for,
+/// lengths beyond their slots, another dtype.
 enum class BadInput : int32_t { unspecified = 0, refused = 1 };
 
 /// What a real key may hold that a query does not see: what tokens hold, or more.
