@@ -95,8 +95,12 @@ void AddTensors(const AttentionArgs& args, bool backward, std::vector<Damage>& d
                                                       {"v", &AttentionArgs::v},
                                                       {"o", &AttentionArgs::o},
                                                       {"lse", &AttentionArgs::lse}};
-  if (args.mask_form != MaskForm::lengths)
+  if (args.mask_form != MaskForm::lengths) {
     tensors.push_back({"attn_mask", &AttentionArgs::attn_mask});
+  } else if (args.attn_mask.data == nullptr) {
+    damages.push_back({"mask_form = boolean without attn_mask",
+                       [](AttentionArgs& a) { a.mask_form = MaskForm::boolean; }});
+  }
   if (args.attn_bias.data != nullptr) tensors.push_back({"attn_bias", &AttentionArgs::attn_bias});
   if (backward) {
     tensors.insert(tensors.end(), {{"d_o", &AttentionArgs::d_o},

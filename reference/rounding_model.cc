@@ -1,5 +1,5 @@
 // Weights as intervals: each is rounded at both ends of what its exponent allows, and most round to
-// one number. README.md has the derivation.
+// one number. derivations.md has the derivation.
 
 #include "reference/rounding_model.h"
 
