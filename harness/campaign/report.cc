@@ -150,6 +150,7 @@ CampaignState StateOf(const std::string& directory, const CampaignSettings& sett
   for (const Attempt& attempt : AttemptsIn(directory)) {
     const std::string folder = AttemptDirectory(directory, attempt);
     Add(state, ReadStatus(folder), ledger ? *ledger : Ledger{});
+    if (IsMerged(directory, attempt.round)) continue;  // what is not there by now was dismissed
     for (const CampaignFinding& f : FindingsIn(folder + "/findings")) {
       if (!merged.contains(f.identity)) unmerged.insert(f.identity);
     }

@@ -232,6 +232,24 @@ TEST_F(CampaignTest, AMergeThatIsKilledAgainAndAgainLosesNothing) {
   EXPECT_EQ(units, 500);
 }
 
+TEST_F(CampaignTest, WhoIsKilledFromOutsideAccusesNobodyOnceThatIsMerged) {
+  const auto entry = ParseEntry("guards_intact flash_fwd@simt lens_q=2 lens_k=3 dim=1");
+  ASSERT_TRUE(entry);
+  const Failure failure{.kind = kind::kCrash, .got = kKilledFromOutside};
+  ASSERT_TRUE(WriteSettings(directory_, {.corpora = corpora_, .seconds = 0.01}));
+  ASSERT_TRUE(WriteFinding(AttemptDirectory(directory_, {.round = 1}) + "/findings",
+                           {.identity = IdentityOf(entry->law, entry->kernel, failure),
+                            .entry = *entry,
+                            .round = 1,
+                            .text = CaseFileText({.entry = *entry, .failure = failure})}));
+  EXPECT_EQ(Report().exit_code, 1) << "not judged again yet";
+  ASSERT_EQ(RunPadproof({"campaign", "merge", directory_, "1"}).exit_code, 0);
+  EXPECT_TRUE(Contains(Journal(), "not seen again after a SIGKILL: guards_intact flash_fwd@simt"));
+  const Ran report = Report();
+  EXPECT_EQ(report.exit_code, 0) << report.output;
+  EXPECT_TRUE(Contains(report.output, "0 ways to fail in 0 kernels")) << report.output;
+}
+
 TEST_F(CampaignTest, AWedgedShardIsKilledAndItsCaseIsKept) {
   Child controller = Start(Command("0.004", {"--round-minutes", "0.2", "--wedged", "1"}));
   ASSERT_TRUE(Soon([&] {
