@@ -191,7 +191,7 @@ Result<std::string> ApplyMutant(const Mutant& mutant, std::string_view source_pa
   }
   if (!of_kernel && !source_path.ends_with(mutant.source)) {
     return At(mutant.path, 1,
-              "source \"" + mutant.source + "\" is not " + std::string(source_path) +
+              "source \"" + Printable(mutant.source) + "\" is not " + std::string(source_path) +
                   "; name it relative to the repository");
   }
   const std::vector<std::string> lines = LinesOf(source);

@@ -137,6 +137,11 @@ TEST(MutantFile, OfTheJudgeNamesASource) {
   EXPECT_EQ(other.error().message,
             "mutants/too_large.mutant:1: source \"harness/judge/toy.cc\" is not /anywhere/toy.cc; "
             "name it relative to the repository");
+  const auto unprintable =
+      ApplyMutant(Parsed("source: harness/a\x18.cc\n" + rest), "/anywhere/a.cc", "b\n");
+  ASSERT_FALSE(unprintable.ok());
+  EXPECT_EQ(unprintable.error().message.find('\x18'), std::string::npos)
+      << "an error is one printable line";
   EXPECT_EQ(ParseError("source: a.cc\nkernel: a\n" + rest),
             "m/x.mutant:1: both \"kernel\" and \"source\" are given; keep one");
 }
