@@ -13,10 +13,11 @@ constexpr std::array kArrayNames{"seqused_q",   "seqused_k",    "leftpad_q",
                                  "leftpad_k",   "cu_seqlens_q", "cu_seqlens_k",
                                  "block_table", "alibi_slopes", "sink"};
 
-// The first half of a guard is NaN in every storage type; the second counts 1, 2, 3, ... as int32,
-// which are subnormal floats, so that a stray atomic add of +0 that flushes them is seen too.
+// The first half of a guard is NaN in every storage type, and an atomicOr of a flag changes it. The
+// second counts 1, 2, 3, ... as int32, which are subnormal floats, so that a stray atomic add of +0
+// that flushes them is seen too.
 uint8_t GuardByte(size_t at) {
-  if (at < kGuardBytes / 2) return 0xFF;
+  if (at < kGuardBytes / 2) return at % 2 == 0 ? 0xFE : 0xFF;
   const uint32_t word = static_cast<uint32_t>(at / 4) + 1;
   return static_cast<uint8_t>(word >> (8 * (at % 4)));
 }

@@ -234,6 +234,12 @@ TEST(Problem, EveryByteAroundABufferIsGuarded) {
   }
 }
 
+TEST(Problem, AFlagSetBehindABufferIsSeen) {
+  Problem problem(Read("lens_q=2 lens_k=3 dim=2"));
+  static_cast<uint8_t*>(problem.Args(false).o.data)[2 * 2 * 4] |= 1;
+  EXPECT_EQ(problem.BrokenGuard().substr(0, 4), "out:");
+}
+
 TEST(Problem, WorkspaceIsGuardedAndPrefilled) {
   Problem problem(Read("lens_q=1 lens_k=1 dim=1"), Prefill::finite_pattern);
   auto* workspace = static_cast<uint8_t*>(problem.PrepareWorkspace(8));

@@ -316,6 +316,11 @@ __global__ void WritePastDynamic(int index) {
   dynamic[index] = 1;
 }
 
+__global__ void SetFlag(int index) {
+  SIMT_SHARED(flags, int[10]);
+  atomicOr(&flags[index], 1);
+}
+
 __global__ void TooMuchShared(char* out) {
   SIMT_SHARED(a, char[48 << 10]);
   SIMT_SHARED(b, char[48 << 10]);
@@ -362,6 +367,10 @@ TEST_F(SimtDeath, AWritePastASharedArrayIsReportedWhenTheBlockEnds) {
     EXPECT_DEATH(simt::launch(WritePastDynamic, 2, 1, 40, nullptr, index),
                  "a write past the end of shared array '\\(dynamic\\)' \\(40 bytes\\)");
   }
+}
+TEST_F(SimtDeath, AFlagSetPastASharedArrayIsReported) {
+  EXPECT_DEATH(simt::launch(SetFlag, 1, 1, 0, nullptr, 10),
+               "a write past the end of shared array 'flags' \\(40 bytes\\)");
 }
 TEST_F(SimtDeath, AWriteBeforeASharedArrayIsReportedWhenTheBlockEnds) {
   for (int index : {-1, -16}) {

@@ -30,7 +30,7 @@ constexpr size_t kGuardBytes = 512;
 constexpr size_t kMaxFreedBlocks = 16;
 constexpr size_t kMaxFreedBytes = size_t{16} << 20;
 constexpr size_t kFreedBytesLookedAt = 2048;       // of each freed block, at the end of a launch
-constexpr uint64_t kPattern = 0xFFC1FFC1FFC1FFC1;  // that of shared memory's canaries
+constexpr uint64_t kPattern = 0xFFC2FFC2FFC2FFC2;  // that of shared memory's canaries
 
 // By hand: memset and memcmp of a sanitizer's library would make it initialised, or complain.
 void FillWithPattern(unsigned char* data, size_t bytes) {

@@ -24,7 +24,8 @@ namespace {
 constexpr size_t kDefaultSharedBytes = 48 << 10;  // of a block, without opting in
 constexpr size_t kMaxSharedBytes = 227 << 10;     // of a block on sm_90
 constexpr size_t kCanaryBytes = 64;               // on either side of an array
-constexpr uint16_t kCanary = 0xFFC1;  // NaN as f16, bf16, f32 and f64, and not the usual fill
+// NaN as f16, bf16, f32 and f64, not the usual fill, and an atomicOr of a flag changes it.
+constexpr uint16_t kCanary = 0xFFC2;
 
 class SharedMemory {
  public:
