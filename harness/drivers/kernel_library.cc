@@ -1,5 +1,6 @@
 #include "harness/drivers/kernel_library.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/file.h"
+#include "harness/base/random.h"
 #include "harness/drivers/child.h"
 #include "harness/drivers/paths.h"
 
@@ -39,13 +41,17 @@ Result<int> Compile(const KernelRecipe& recipe, const Words& more, const std::st
   return RunProgram(words, folder, kLog);
 }
 
-// Everything that a compiled header depends on: a change of the headers rebuilds padproof.
-std::string StampOf(const KernelRecipe& recipe) {
-  std::error_code ignored;
-  const auto written = fs::last_write_time(WorkerProgram(), ignored).time_since_epoch().count();
-  std::string text = std::to_string(written) + " " + recipe.compiler;
+std::string CommandOf(const KernelRecipe& recipe) {
+  std::string text = recipe.compiler;
   for (const std::string& flag : recipe.compile) text += " " + flag;
   return text;
+}
+
+// Everything that a compiled header depends on but the command: a change of the headers rebuilds
+// padproof.
+std::string StampOf() {
+  std::error_code ignored;
+  return std::to_string(fs::last_write_time(WorkerProgram(), ignored).time_since_epoch().count());
 }
 
 void Append(Words& to, const json& list, const std::string& prefix = {}) {
@@ -80,10 +86,12 @@ Result<KernelRecipe> ReadKernelRecipe() try {
 }
 
 Result<std::string> PrecompiledHeader(const KernelRecipe& recipe, const std::string& folder) {
-  const fs::path header = fs::absolute(folder) / "kernel_headers.h";
+  // By command: a compiler dies of what it compiled with other flags for a run beside this one.
+  const std::string name = fmt::format("kernel_headers-{:016x}.h", HashOf(CommandOf(recipe)));
+  const fs::path header = fs::absolute(folder) / name;
   std::error_code ignored;
   fs::create_directories(folder, ignored);
-  const std::string made_for = StampOf(recipe), stamp = header.string() + ".stamp";
+  const std::string made_for = StampOf(), stamp = header.string() + ".stamp";
   const std::string made = header.string() + ".gch";
   if (ReadFile(stamp) == made_for && fs::exists(made)) return header.string();
   if (!WriteFile(header, kHeaders)) {

@@ -27,9 +27,9 @@ enum class Built { library, same_code, does_not_compile };
 
 /// Compiles one source at a time, in a folder of its own. Each thread owns one.
 ///
-/// Optimised as the build is, since code that is equal after optimisation is the same kernel
-/// (trivial compiler equivalence; Papadakis, Jia, Harman, Le Traon 2015), without debug
-/// information, whose columns would differ, and on a precompiled header of what kernels include.
+/// Optimised, since code that is equal after optimisation is the same kernel (trivial compiler
+/// equivalence; Papadakis, Jia, Harman, Le Traon 2015), without debug information, whose columns
+/// would differ, and on a precompiled header of what kernels include.
 class KernelCompiler {
  public:
   /// `folder` is there and its own; `header` is a PrecompiledHeader of the same recipe.

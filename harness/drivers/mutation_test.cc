@@ -182,6 +182,21 @@ TEST_F(MutateTest, TwoRunsDoNotShareAFolder) {
   close(lock);
 }
 
+TEST_F(MutateTest, RunsWithOtherFlagsDoNotShareAPrecompiledHeader) {
+  const auto precompiled = [&] {
+    int count = 0;
+    for (const auto& file : fs::directory_iterator(work_))
+      count += file.path().extension() == ".gch";
+    return count;
+  };
+  Mutate("toy_attention.cu", GuardOfBatch());
+  const int before = precompiled();
+  auto other = GuardOfBatch();
+  other.emplace_back("--flag=-DOTHER");
+  Mutate("toy_attention.cu", other);
+  EXPECT_EQ(precompiled(), before + 1);
+}
+
 TEST_F(MutateTest, ListsAndSamplesWithoutTrying) {
   EXPECT_EQ(Mutate("toy_attention.cu", {"--list", "--sample", "7"}), 0);
   EXPECT_EQ(std::count(output_.begin(), output_.end(), '\n'), 7) << output_;
