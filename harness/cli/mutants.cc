@@ -56,7 +56,7 @@ int RunMutants(const MutantFlags& flags) {
     if (flags.matrix) fmt::print("{}\n", KillMatrix(results, *laws));
     fmt::print("{}", PlantedSummary(results));
     const auto misnamed = std::count_if(results.begin(), results.end(),
-                                        [](const auto& result) { return result.is_misnamed(); });
+                                        [](const auto& result) { return result.misnamed() > 0; });
     if (misnamed > 0 && all_laws) {
       fmt::print("{}: {} killed by another law than their files name\n", Red("RED"), misnamed);
     }

@@ -44,9 +44,6 @@ struct PlantedResult {
   int survived() const;  // attempts
   /// Attempts that another law than the named one ended.
   int misnamed() const;
-  /// The named law is not the first in most attempts. In a few, another law may meet a rare case
-  /// before it.
-  bool is_misnamed() const { return 2 * misnamed() > static_cast<int>(attempts.size()); }
   std::vector<int> cases() const;  // of the attempts that killed
 };
 

@@ -171,7 +171,7 @@ std::string PlantedJson(const Results& results, const std::vector<const Property
 
 bool AnyRed(const Results& results, bool all_laws) {
   return std::any_of(results.begin(), results.end(), [&](const PlantedResult& r) {
-    return IsUnseen(r) || IsMisjudged(r) || (all_laws && r.is_misnamed() && IsKilled(r));
+    return IsUnseen(r) || IsMisjudged(r) || (all_laws && r.misnamed() > 0 && IsKilled(r));
   });
 }
 
