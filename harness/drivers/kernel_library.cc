@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -69,9 +68,6 @@ Result<KernelRecipe> ReadKernelRecipe() try {
   const json recipe = json::parse(*text);
   KernelRecipe result{.compiler = recipe.at("compiler"), .compile = {}, .link = {}, .include = {}};
   Append(result.compile, recipe.at("flags"));
-  // Rounds as -O2 does, and takes two thirds of the time.
-  const auto optimised = [](const std::string& flag) { return flag == "-O2" || flag == "-O3"; };
-  if (std::ranges::any_of(result.compile, optimised)) result.compile.emplace_back("-O1");
   Append(result.compile, recipe.at("options"));
   Append(result.compile, recipe.at("define"), "-D");
   result.compile.push_back("-DPADPROOF_EDIT=\"mutated\"");
