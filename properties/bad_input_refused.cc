@@ -97,7 +97,7 @@ void AddTensors(const AttentionArgs& args, bool backward, std::vector<Damage>& d
                                                       {"lse", &AttentionArgs::lse}};
   if (args.mask_form != MaskForm::lengths) {
     tensors.push_back({"attn_mask", &AttentionArgs::attn_mask});
-  } else if (args.attn_mask.data == nullptr) {
+  } else {
     damages.push_back({"mask_form = boolean without attn_mask",
                        [](AttentionArgs& a) { a.mask_form = MaskForm::boolean; }});
   }
